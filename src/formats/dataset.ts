@@ -1,0 +1,24 @@
+import type { Label, Location, Preview } from '../protocol/model';
+
+/** A batch as the model wants it before preprocessing: `inputs` row-major [count, ...featureDims] and one label each. */
+export interface RawBatch {
+  readonly inputs: Float32Array;
+  readonly labels: Float64Array;
+}
+
+/** Examples of one file (or pair of files), by index. */
+export interface Dataset {
+  readonly format: string;
+  readonly files: readonly string[];
+  readonly length: number;
+  /** Shape of one example's features: [28, 28] for an IDX image, [30] for 30 columns. */
+  readonly featureDims: readonly number[];
+  /** Class names, where the file's labels are names and not numbers. */
+  readonly classes?: readonly string[];
+  /** Examples `indices`, in that order. Labels are NaN where the file holds none. */
+  batch(indices: readonly number[]): Promise<RawBatch>;
+  preview(index: number): Promise<Preview>;
+  locate(index: number): Location;
+  /** The example on a line (counted from 1) of a text file; undefined for headers and for binary files. */
+  indexAtLine?(line: number): number | undefined;
+}

@@ -1,0 +1,12 @@
+import { WhenceError } from './errors';
+
+/** The part of `AbortSignal` that long work needs; every host's own AbortSignal is one. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+}
+
+/** Throws `cancelled` when the caller has let go. Long loops call it between batches. */
+export function throwIfCancelled(signal: CancelSignal | undefined): void {
+  if (signal?.aborted) throw new WhenceError('cancelled', 'Cancelled. Finished stages are kept.');
+}

@@ -1,0 +1,167 @@
+import type {
+  DataSplit,
+  Example,
+  ExampleId,
+  Influence,
+  Label,
+  Measurement,
+  MethodName,
+  PredictedExample,
+  Problem,
+  ReviewAction,
+  ReviewDecision,
+  Suspect,
+  TrainingRun,
+} from './model';
+
+/** A run that is not set up yet: what was found by content, and the `whence.json` that would describe it. */
+export interface Proposal {
+  /** Where `whence.json` would go. */
+  readonly config: string;
+  /** Its text, commented where something was guessed. */
+  readonly text: string;
+  readonly model?: string;
+  readonly checkpoints: readonly { readonly file: string; readonly step: number }[];
+  readonly splits: readonly DataSplit[];
+  readonly problems: readonly Problem[];
+}
+
+export interface WorkspaceReport {
+  readonly runs: readonly TrainingRun[];
+  /** Folders with checkpoints but without a `whence.json`. */
+  readonly proposals: readonly Proposal[];
+  readonly problems: readonly Problem[];
+}
+
+export interface ExamplesRequest {
+  readonly config: string;
+  readonly split: string;
+  readonly from: number;
+  readonly count: number;
+  /** `wrong-first`: wrong predictions only, most confident first. */
+  readonly order: 'file' | 'wrong-first';
+}
+
+export interface ExamplesPage {
+  /** Examples that the order holds in all. */
+  readonly total: number;
+  readonly examples: readonly PredictedExample[];
+}
+
+export interface AttributeRequest {
+  readonly config: string;
+  readonly query: ExampleId;
+  readonly method: MethodName;
+  /** Default: the margin of the predicted class. */
+  readonly measurement?: Measurement;
+  /** How many examples in each direction. */
+  readonly top: number;
+  /** Training examples of these labels only. */
+  readonly labels?: readonly Label[];
+}
+
+export interface ScoresRequest {
+  readonly config: string;
+  readonly queries: readonly ExampleId[];
+  readonly method: MethodName;
+  /** Without a target: each query's own label. */
+  readonly measurement: Measurement;
+  /** Absolute path of the `.npy` to write: float32 [queries, training examples], positive = proponent. */
+  readonly out: string;
+}
+
+/** Accuracy and mean loss of one checkpoint on a sample of a split. */
+export interface CheckpointQuality {
+  readonly step: number;
+  readonly accuracy?: number;
+  readonly loss: number;
+  /** What training logged at that step, if anything. */
+  readonly loggedLoss?: number;
+}
+
+export interface QualityReport {
+  readonly examples: number;
+  readonly checkpoints: readonly CheckpointQuality[];
+  readonly problems: readonly Problem[];
+}
+
+/** A device that onnxruntime offers, and whether its numbers on the user's own graph may be trusted. */
+export interface ProviderReport {
+  readonly provider: string;
+  readonly chosen: boolean;
+  /** Why it was chosen or passed over, with the measured difference where it was compared with the CPU. */
+  readonly reason: string;
+}
+
+export interface SuspectsRequest {
+  readonly config: string;
+  readonly top: number;
+}
+
+export interface SuspectsReport {
+  readonly suspects: readonly Suspect[];
+  readonly examples: number;
+}
+
+export interface ReviewRequest {
+  readonly config: string;
+  readonly example: ExampleId;
+  readonly action: ReviewAction;
+  readonly newLabel?: Label;
+}
+
+export interface Review {
+  /** Absolute path of the review file. */
+  readonly file: string;
+  readonly decisions: readonly ReviewDecision[];
+  readonly canUndo: boolean;
+}
+
+/** Where a file belongs: a run's split, if some run of the folder uses it. */
+export interface FileUse {
+  readonly config: string;
+  readonly split: string;
+}
+
+/**
+ * What the engine answers. Every call may be cancelled and may report progress; it fails with a `WhenceError`.
+ * Paths are absolute. `config` is the path of a run's `whence.json`.
+ */
+export interface EngineApi {
+  inspect(request: { readonly folder: string }): Promise<WorkspaceReport>;
+  /** Problems of a `whence.json` text as it stands in an editor, with ranges. */
+  validate(request: { readonly config: string; readonly text: string }): Promise<readonly Problem[]>;
+  findUse(request: { readonly folder: string; readonly file: string }): Promise<FileUse | null>;
+  /** Reads a data file without a run: no labels' names, no predictions. */
+  browse(request: { readonly file: string; readonly from: number; readonly count: number }): Promise<{ total: number; examples: readonly Example[] }>;
+  examples(request: ExamplesRequest): Promise<ExamplesPage>;
+  check(request: { readonly config: string }): Promise<QualityReport>;
+  attribute(request: AttributeRequest): Promise<Influence>;
+  scores(request: ScoresRequest): Promise<{ readonly shape: readonly [number, number] }>;
+  suspects(request: SuspectsRequest): Promise<SuspectsReport>;
+  review(request: ReviewRequest): Promise<Review>;
+  undoReview(request: { readonly config: string }): Promise<Review>;
+  readReview(request: { readonly config: string }): Promise<Review>;
+  exportReview(request: { readonly config: string; readonly out: string }): Promise<{ readonly rows: number }>;
+  providers(request: { readonly config: string }): Promise<readonly ProviderReport[]>;
+  /** Content hash of what the run's scores depend on now; compare with `Influence.hash`. */
+  hash(request: { readonly config: string; readonly method: MethodName }): Promise<string>;
+}
+
+export const engineMethods = [
+  'inspect',
+  'validate',
+  'findUse',
+  'browse',
+  'examples',
+  'check',
+  'attribute',
+  'scores',
+  'suspects',
+  'review',
+  'undoReview',
+  'readReview',
+  'exportReview',
+  'providers',
+  'hash',
+] as const satisfies readonly (keyof EngineApi)[];
