@@ -1,4 +1,4 @@
-import type { Label, Location, Preview } from '../protocol/model';
+import type { Location, Preview } from '../protocol/model';
 
 /** A batch as the model wants it before preprocessing: `inputs` row-major [count, ...featureDims] and one label each. */
 export interface RawBatch {

@@ -1,9 +1,16 @@
 import type { DType } from './dtype';
 
 export type TensorData =
-  | Float32Array | Float64Array
-  | Int8Array | Int16Array | Int32Array | BigInt64Array
-  | Uint8Array | Uint16Array | Uint32Array | BigUint64Array;
+  | Float32Array
+  | Float64Array
+  | Int8Array
+  | Int16Array
+  | Int32Array
+  | BigInt64Array
+  | Uint8Array
+  | Uint16Array
+  | Uint32Array
+  | BigUint64Array;
 
 /** A dense row-major tensor. bool is Uint8Array, float16 and bfloat16 are Uint16Array of their bits. */
 export interface Tensor {

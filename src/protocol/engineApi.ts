@@ -133,7 +133,11 @@ export interface EngineApi {
   validate(request: { readonly config: string; readonly text: string }): Promise<readonly Problem[]>;
   findUse(request: { readonly folder: string; readonly file: string }): Promise<FileUse | null>;
   /** Reads a data file without a run: no labels' names, no predictions. */
-  browse(request: { readonly file: string; readonly from: number; readonly count: number }): Promise<{ total: number; examples: readonly Example[] }>;
+  browse(request: {
+    readonly file: string;
+    readonly from: number;
+    readonly count: number;
+  }): Promise<{ total: number; examples: readonly Example[] }>;
   examples(request: ExamplesRequest): Promise<ExamplesPage>;
   check(request: { readonly config: string }): Promise<QualityReport>;
   attribute(request: AttributeRequest): Promise<Influence>;

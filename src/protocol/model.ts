@@ -15,7 +15,13 @@ export interface Location {
 
 /** What of an example can be shown. Pixels are row-major, `channels` values of 0..255 each. */
 export type Preview =
-  | { readonly kind: 'image'; readonly width: number; readonly height: number; readonly channels: 1 | 3; readonly pixels: Uint8Array }
+  | {
+      readonly kind: 'image';
+      readonly width: number;
+      readonly height: number;
+      readonly channels: 1 | 3;
+      readonly pixels: Uint8Array;
+    }
   | { readonly kind: 'row'; readonly columns: readonly string[]; readonly values: readonly string[] }
   | { readonly kind: 'text'; readonly text: string };
 
@@ -158,7 +164,15 @@ export interface ReviewDecision {
   readonly at: string;
 }
 
-export type Phase = 'reading' | 'checking' | 'gradients' | 'curvature' | 'eigenvectors' | 'eigenvalues' | 'scoring' | 'storing';
+export type Phase =
+  | 'reading'
+  | 'checking'
+  | 'gradients'
+  | 'curvature'
+  | 'eigenvectors'
+  | 'eigenvalues'
+  | 'scoring'
+  | 'storing';
 
 /** How far a call has come. `done` and `total` count the same unit within the call; seconds are an estimate. */
 export interface Progress {

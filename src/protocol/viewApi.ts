@@ -1,12 +1,22 @@
-import type { ErrorData } from './errors';
 import type { ExamplesPage } from './engineApi';
+import type { ErrorData } from './errors';
 import type { ExampleId, Influence, Label, MeasurementKind, MethodName, PredictedExample, Progress } from './model';
 
 /** What the Influence view shows: always one whole snapshot. */
 export type InfluenceSnapshot =
   | { readonly state: 'empty'; readonly reason: 'no-run' | 'no-query' }
-  | { readonly state: 'running'; readonly query: ExampleId; readonly progress?: Progress; readonly previous?: InfluenceResult }
-  | { readonly state: 'failed'; readonly error: ErrorData; readonly action?: FailureAction; readonly previous?: InfluenceResult }
+  | {
+      readonly state: 'running';
+      readonly query: ExampleId;
+      readonly progress?: Progress;
+      readonly previous?: InfluenceResult;
+    }
+  | {
+      readonly state: 'failed';
+      readonly error: ErrorData;
+      readonly action?: FailureAction;
+      readonly previous?: InfluenceResult;
+    }
   | { readonly state: 'shown'; readonly result: InfluenceResult; readonly stale: boolean };
 
 /** The one thing that mends a failure: its button's words and the ask that it sends. */

@@ -1,0 +1,61 @@
+import { availableParallelism } from 'node:os';
+import * as ort from 'onnxruntime-node';
+import type { DType } from '../onnx/dtype';
+import type { Feeds, Runtime, Session, SessionOptions, Tensor, TensorData } from '../onnx/runtime';
+import { WhenceError } from '../protocol/errors';
+
+/** The sole importer of onnxruntime-node: an execution provider behind the pure code's `Runtime`. */
+export function createRuntime(provider = 'cpu', threads = availableParallelism()): Runtime {
+  return {
+    provider,
+    async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
+      const executionProviders = options.cpu || provider === 'cpu' ? ['cpu'] : [provider, 'cpu'];
+      try {
+        const session = await ort.InferenceSession.create(model, {
+          executionProviders,
+          intraOpNumThreads: threads,
+          interOpNumThreads: 1,
+          logSeverityLevel: 3,
+          ...(options.externalData ? { externalData: [...options.externalData] } : {}),
+        });
+        return wrap(session);
+      } catch (error) {
+        throw runtimeError('onnxruntime refused the graph', error);
+      }
+    },
+  };
+}
+
+function wrap(session: ort.InferenceSession): Session {
+  return {
+    inputs: session.inputNames,
+    outputs: session.outputNames,
+    async run(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
+      const values: Record<string, ort.Tensor> = {};
+      for (const [name, tensor] of Object.entries(feeds)) values[name] = toOrt(tensor);
+      try {
+        const results = await (fetches ? session.run(values, [...fetches]) : session.run(values));
+        const tensors: Record<string, Tensor> = {};
+        for (const [name, value] of Object.entries(results)) tensors[name] = fromOrt(value);
+        return tensors;
+      } catch (error) {
+        throw runtimeError('onnxruntime could not run the graph', error);
+      }
+    },
+    release: () => session.release(),
+  };
+}
+
+function toOrt(tensor: Tensor): ort.Tensor {
+  return new ort.Tensor(tensor.dtype as 'float32', tensor.data as Float32Array, tensor.dims);
+}
+
+function fromOrt(value: ort.Tensor): Tensor {
+  return { dtype: value.type as DType, dims: value.dims, data: value.data as TensorData };
+}
+
+function runtimeError(what: string, cause: unknown): WhenceError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  const outOfMemory = /bad_alloc|out of memory|Failed to allocate/i.test(reason);
+  return new WhenceError(outOfMemory ? 'out-of-memory' : 'runtime-failed', `${what}: ${reason}`, {}, { cause });
+}
