@@ -1,0 +1,61 @@
+// Builds what runs into dist/: the extension host's part, the worker and its eigensolver thread, the command line, the webview.
+// `--watch` rebuilds on every change.
+import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { context } from 'esbuild';
+
+/** ES modules have no `require`, which CommonJS packages inside a bundle call for Node's own modules. */
+const requireBanner = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
+
+const common = { bundle: true, logLevel: 'warning', metafile: true, sourcemap: false };
+const node = { ...common, platform: 'node', target: 'node20', external: ['onnxruntime-node', 'vscode'] };
+const module = { ...node, format: 'esm', banner: { js: requireBanner }, mainFields: ['module', 'main'] };
+
+const bundles = [
+  { ...node, format: 'cjs', entryPoints: ['src/extension/extension.ts'], outfile: 'dist/extension.cjs' },
+  { ...module, entryPoints: ['src/worker/main.ts'], outfile: 'dist/worker.mjs' },
+  { ...module, entryPoints: ['src/worker/eigenThread.ts'], outfile: 'dist/eigenThread.mjs' },
+  {
+    ...module,
+    entryPoints: ['src/cli/main.ts'],
+    outfile: 'dist/cli.mjs',
+    banner: { js: `#!/usr/bin/env node\n${requireBanner}` },
+  },
+  {
+    ...common,
+    platform: 'browser',
+    format: 'esm',
+    target: 'es2022',
+    minify: true,
+    entryPoints: ['webview/main.ts'],
+    outfile: 'dist/webview/main.js',
+  },
+];
+
+const present = bundles.filter(({ entryPoints: [entry], outfile }) => {
+  if (existsSync(entry)) return true;
+  console.warn(`${outfile}: skipped, ${entry} is not there yet`);
+  return false;
+});
+
+await rm('dist', { recursive: true, force: true });
+await mkdir('dist', { recursive: true });
+await copyFile('media/eigh.wasm', 'dist/eigh.wasm');
+
+const contexts = await Promise.all(present.map((options) => context(options)));
+const results = await Promise.all(contexts.map((bundle) => bundle.rebuild()));
+for (const { metafile } of results) {
+  for (const [file, { bytes }] of Object.entries(metafile.outputs)) print(file, bytes);
+}
+print('dist/eigh.wasm', (await stat('dist/eigh.wasm')).size);
+
+if (process.argv.includes('--watch')) {
+  await Promise.all(contexts.map((bundle) => bundle.watch()));
+  console.log('watching');
+} else {
+  await Promise.all(contexts.map((bundle) => bundle.dispose()));
+}
+
+function print(file, bytes) {
+  console.log(`${file.padEnd(24)}${(bytes / 1024).toFixed(0).padStart(6)} kB`);
+}
