@@ -132,6 +132,12 @@ export interface EngineApi {
   /** Problems of a `whence.json` text as it stands in an editor, with ranges. */
   validate(request: { readonly config: string; readonly text: string }): Promise<readonly Problem[]>;
   findUse(request: { readonly folder: string; readonly file: string }): Promise<FileUse | null>;
+  /** The example on a line (counted from 1) of a run's text file; null for headers and for files that no run uses. */
+  exampleAt(request: {
+    readonly folder: string;
+    readonly file: string;
+    readonly line: number;
+  }): Promise<{ readonly config: string; readonly example: ExampleId } | null>;
   /** Reads a data file without a run: no labels' names, no predictions. */
   browse(request: {
     readonly file: string;
@@ -156,6 +162,7 @@ export const engineMethods = [
   'inspect',
   'validate',
   'findUse',
+  'exampleAt',
   'browse',
   'examples',
   'check',
