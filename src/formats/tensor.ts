@@ -1,0 +1,114 @@
+import { bytesPerElement, type DType, isFloat } from '../onnx/dtype';
+import type { Tensor, TensorData } from '../onnx/runtime';
+import { WhenceError } from '../protocol/errors';
+import type { ByteSource } from './bytes';
+import { bfloat16ToFloat32, float16ToFloat32 } from './halfFloat';
+
+/** A tensor that lies in a file: little-endian, row-major, `length` bytes from `offset`. Nothing is read until it is asked for. */
+export interface TensorRef {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly dims: readonly number[];
+  readonly source: ByteSource;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function elementCount(dims: readonly number[]): number {
+  return dims.reduce((product, dim) => product * dim, 1);
+}
+
+/** `[128, 256]`, as it stands in messages. */
+export function formatDims(dims: readonly number[]): string {
+  return `[${dims.join(', ')}]`;
+}
+
+/** Little-endian bytes as a typed array of its own, aligned memory. Strings have no such form: `unsupported-dtype`. */
+export function typedArrayFrom(dtype: DType, bytes: Uint8Array): TensorData {
+  const { buffer } = new Uint8Array(bytes);
+  switch (dtype) {
+    case 'float32':
+      return new Float32Array(buffer);
+    case 'float64':
+      return new Float64Array(buffer);
+    case 'int8':
+      return new Int8Array(buffer);
+    case 'int16':
+      return new Int16Array(buffer);
+    case 'int32':
+      return new Int32Array(buffer);
+    case 'int64':
+      return new BigInt64Array(buffer);
+    case 'uint8':
+    case 'bool':
+      return new Uint8Array(buffer);
+    case 'float16':
+    case 'bfloat16':
+    case 'uint16':
+      return new Uint16Array(buffer);
+    case 'uint32':
+      return new Uint32Array(buffer);
+    case 'uint64':
+      return new BigUint64Array(buffer);
+    case 'string':
+      throw new WhenceError('unsupported-dtype', 'A tensor of strings has no numbers to read.');
+  }
+}
+
+/** A typed array's memory as bytes, not copied. */
+export function bytesOf(array: TensorData): Uint8Array {
+  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
+}
+
+/** Reads a tensor as it is stored. Fails with `malformed-file` where its bytes and its shape disagree. */
+export async function readTensor(ref: TensorRef): Promise<Tensor> {
+  if (ref.dtype !== 'string' && ref.length !== elementCount(ref.dims) * bytesPerElement[ref.dtype]) {
+    throw new WhenceError(
+      'malformed-file',
+      `Tensor ${ref.name} of shape ${formatDims(ref.dims)} and type ${ref.dtype} cannot have ${ref.length} bytes.`,
+      { file: ref.source.path, place: `tensor ${ref.name}` },
+    );
+  }
+  const bytes = await ref.source.read(ref.offset, ref.length);
+  return { dtype: ref.dtype, dims: ref.dims, data: typedArrayFrom(ref.dtype, bytes) };
+}
+
+/**
+ * Reads a tensor of any floating type as float32. Fails with `unsupported-dtype` for other types and with `not-finite`
+ * where a value is NaN or infinite, in the file or after rounding to float32.
+ */
+export async function readFloat32(ref: TensorRef): Promise<Float32Array> {
+  if (!isFloat(ref.dtype)) {
+    throw new WhenceError(
+      'unsupported-dtype',
+      `Tensor ${ref.name} is ${ref.dtype}, where floating numbers are needed.`,
+      {
+        file: ref.source.path,
+        place: `tensor ${ref.name}`,
+      },
+    );
+  }
+  const values = toFloat32(await readTensor(ref));
+  const index = firstNotFinite(values);
+  if (index >= 0) {
+    throw new WhenceError('not-finite', `Tensor ${ref.name} holds ${values[index]} at element ${index}.`, {
+      file: ref.source.path,
+      place: `tensor ${ref.name}, element ${index}`,
+      mend: 'Use checkpoints from before training diverged.',
+    });
+  }
+  return values;
+}
+
+function toFloat32(tensor: Tensor): Float32Array {
+  const { dtype, data } = tensor;
+  if (data instanceof Float32Array) return data;
+  if (data instanceof Uint16Array) return dtype === 'float16' ? float16ToFloat32(data) : bfloat16ToFloat32(data);
+  return Float32Array.from(data as Float64Array);
+}
+
+/** Index of the first NaN or infinity, or -1. */
+export function firstNotFinite(values: Float32Array | Float64Array): number {
+  for (let index = 0; index < values.length; index++) if (!Number.isFinite(values[index])) return index;
+  return -1;
+}
