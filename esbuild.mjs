@@ -1,7 +1,8 @@
 // Builds what runs into dist/: the extension host's part, the worker and its eigensolver thread, the command line, the webview.
 // `--watch` rebuilds on every change.
-import { copyFile, mkdir, rm, stat } from 'node:fs/promises';
+
 import { existsSync } from 'node:fs';
+import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { context } from 'esbuild';
 
 /** ES modules have no `require`, which CommonJS packages inside a bundle call for Node's own modules. */
@@ -38,7 +39,6 @@ const present = bundles.filter(({ entryPoints: [entry], outfile }) => {
   return false;
 });
 
-await rm('dist', { recursive: true, force: true });
 await mkdir('dist', { recursive: true });
 await copyFile('media/eigh.wasm', 'dist/eigh.wasm');
 

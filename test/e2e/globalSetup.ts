@@ -1,0 +1,19 @@
+import type { TestProject } from 'vitest/node';
+import { packageExtension } from '../../tools/package';
+import { findChromium } from '../host/browser';
+import { installHost } from '../host/install';
+import { build } from './build';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    readonly vsix: string;
+  }
+}
+
+/** Once for all files: what the tests need is there, and the extension is packaged as users get it. */
+export default async function setup(project: TestProject): Promise<void> {
+  findChromium();
+  await installHost();
+  await build();
+  project.provide('vsix', await packageExtension(process.cwd()));
+}
