@@ -13,7 +13,7 @@ import type { Port } from './port';
 import { applicationError, PortReader, PortWriter } from './portTransport';
 
 type Method = (request: never) => Promise<unknown>;
-type Request<M> = M extends (request: infer R) => Promise<unknown> ? R : never;
+export type Request<M> = M extends (request: infer R) => Promise<unknown> ? R : never;
 type Result<M> = M extends (request: never) => Promise<infer R> ? R : never;
 
 export interface CallOptions {
