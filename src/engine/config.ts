@@ -1,24 +1,9 @@
+import type { DatasetConfig } from '../formats/dataset';
+import type { PreprocessConfig } from '../formats/transform';
 import type { LossKind } from '../protocol/model';
 
-/** Where a split's examples are. Paths are relative to `whence.json`. */
-export type DatasetConfig =
-  | { readonly format: 'idx'; readonly images: string; readonly labels?: string }
-  | { readonly format: 'csv'; readonly file: string; readonly label?: string; readonly features?: readonly string[] }
-  | {
-      readonly format: 'jsonl';
-      readonly file: string;
-      readonly label?: string;
-      readonly features?: string | readonly string[];
-    };
-
-/** What was done to raw features before the model: `(x * scale - mean) / std`, one number or one per channel or column. */
-export interface PreprocessConfig {
-  readonly scale?: number;
-  readonly mean?: number | readonly number[];
-  readonly std?: number | readonly number[];
-  /** Column means and (population) standard deviations of the training split, as scikit-learn's StandardScaler. */
-  readonly standardize?: boolean;
-}
+export type { DatasetConfig } from '../formats/dataset';
+export type { PreprocessConfig } from '../formats/transform';
 
 export interface OptimizerConfig {
   readonly kind: 'sgd';

@@ -1,5 +1,16 @@
 import type { Location, Preview } from '../protocol/model';
 
+/** Where a split's examples are. Paths are relative to `whence.json`. */
+export type DatasetConfig =
+  | { readonly format: 'idx'; readonly images: string; readonly labels?: string }
+  | { readonly format: 'csv'; readonly file: string; readonly label?: string; readonly features?: readonly string[] }
+  | {
+      readonly format: 'jsonl';
+      readonly file: string;
+      readonly label?: string;
+      readonly features?: string | readonly string[];
+    };
+
 /** A batch as the model wants it before preprocessing: `inputs` row-major [count, ...featureDims] and one label each. */
 export interface RawBatch {
   readonly inputs: Float32Array;
@@ -15,6 +26,8 @@ export interface Dataset {
   readonly featureDims: readonly number[];
   /** Class names, where the file's labels are names and not numbers. */
   readonly classes?: readonly string[];
+  /** All labels by index; NaN where the file holds none. */
+  readonly labels: Float64Array;
   /** Examples `indices`, in that order. Labels are NaN where the file holds none. */
   batch(indices: readonly number[]): Promise<RawBatch>;
   preview(index: number): Promise<Preview>;

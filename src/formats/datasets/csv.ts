@@ -1,0 +1,103 @@
+import { WhenceError } from '../../protocol/errors';
+import type { ByteSource } from '../bytes';
+import { type CsvFile, openCsv } from '../csv';
+import type { Dataset } from '../dataset';
+import { encodeLabels, findLabelName } from './labels';
+import { tableDataset } from './table';
+
+export interface CsvColumns {
+  /** Default: a column called label, target, class or y, else the last. */
+  readonly label?: string;
+  /** Default: every other column. */
+  readonly features?: readonly string[];
+}
+
+/**
+ * A table with one example a row. `classes` are the names that label cells are looked up in; by default the file's own
+ * names, sorted. Fails with line and column where a feature is no number, `config-invalid` where a column is missing.
+ */
+export async function openCsvDataset(
+  source: ByteSource,
+  columns: CsvColumns = {},
+  classes?: readonly string[],
+): Promise<Dataset> {
+  const csv = await openCsv(source);
+  const label = labelColumn(csv, columns.label);
+  const featureColumns = columns.features
+    ? columns.features.map((name) => columnNamed(csv, name))
+    : csv.columns.flatMap((_, index) => (index === label ? [] : [index]));
+  if (featureColumns.length === 0) {
+    throw new WhenceError('empty-data', 'The file has no column of features.', { file: source.path, place: 'line 1' });
+  }
+  const features = new Float32Array(csv.length * featureColumns.length);
+  const cells: string[] = [];
+  let position = 0;
+  for (let from = 0; from < csv.length; ) {
+    const to = csv.blockEnd(from);
+    const rows = await csv.rows(from, to);
+    for (let row = 0; row < rows.length; row++) {
+      const values = rows[row]!;
+      for (const column of featureColumns) {
+        const cell = values[column]!;
+        const value = Number(cell);
+        if (!Number.isFinite(value) || cell.trim() === '') throw notANumber(csv, from + row, column, cell);
+        features[position++] = value;
+      }
+      cells.push(values[label]!);
+    }
+    from = to;
+  }
+  const where = (row: number) => ({
+    file: source.path,
+    place: `line ${csv.firstLine(row)}, column ${csv.columns[label]}`,
+  });
+  return tableDataset({
+    format: 'csv',
+    file: source.path,
+    featureDims: [featureColumns.length],
+    features,
+    ...encodeLabels(cells, classes, where),
+    firstLine: csv.firstLine,
+    lastLine: csv.lastLine,
+    preview: async (index) => ({
+      kind: 'row',
+      columns: csv.columns,
+      values: (await csv.rows(index, index + 1))[0] ?? [],
+    }),
+  });
+}
+
+function labelColumn(csv: CsvFile, wanted: string | undefined): number {
+  if (wanted !== undefined) return columnNamed(csv, wanted);
+  const name = findLabelName(csv.columns);
+  return name === undefined ? csv.columns.length - 1 : csv.columns.indexOf(name);
+}
+
+function columnNamed(csv: CsvFile, name: string): number {
+  const index = csv.columns.indexOf(name);
+  if (index >= 0) return index;
+  const shown = csv.columns.slice(0, 20).join(', ');
+  throw new WhenceError('config-invalid', `There is no column "${name}". The file has: ${shown}.`, {
+    file: csv.path,
+    place: 'line 1',
+    mend: 'Name one of these columns in whence.json.',
+  });
+}
+
+function notANumber(csv: CsvFile, row: number, column: number, cell: string): WhenceError {
+  const line = csv.firstLine(row);
+  const name = csv.columns[column];
+  const shown = cell.length > 40 ? `${cell.slice(0, 40)}…` : cell;
+  const notFinite = /^\s*[-+]?(nan|inf|infinity)\s*$/i.test(cell);
+  return new WhenceError(
+    notFinite ? 'not-finite' : 'malformed-file',
+    cell.trim() === ''
+      ? `Line ${line} has no value in column "${name}".`
+      : `Line ${line} has "${shown}" in column "${name}", where a finite number is needed.`,
+    {
+      file: csv.path,
+      place: `line ${line}, column ${name}`,
+      mend: 'Correct the cell, or list the columns that the model takes in `features` of whence.json.',
+    },
+  );
+}
