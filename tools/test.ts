@@ -39,7 +39,7 @@ console.log(`${passed} passed, ${failed} failed`);
 
 function run(name: string, [program, ...args]: readonly string[]): Promise<number> {
   console.log(`\n== ${name}`);
-  const PATH = `${join(process.cwd(), 'node_modules', '.bin')}:${process.env['PATH'] ?? ''}`;
+  const PATH = `${join(process.cwd(), 'node_modules', '.bin')}:${process.env.PATH ?? ''}`;
   return new Promise((resolve) => {
     const child = spawn(program ?? '', args, { stdio: 'inherit', env: { ...process.env, PATH } });
     child.on('error', (error) => {

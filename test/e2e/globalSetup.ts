@@ -1,8 +1,9 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 import { packageExtension } from '../../tools/package';
 import { findChromium } from '../host/browser';
 import { installHost } from '../host/install';
-import { build } from './build';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -10,10 +11,10 @@ declare module 'vitest' {
   }
 }
 
-/** Once for all files: what the tests need is there, and the extension is packaged as users get it. */
+/** Once for all files: what the tests need is there, and the extension is built anew and packaged as users get it. */
 export default async function setup(project: TestProject): Promise<void> {
   findChromium();
   await installHost();
-  await build();
+  await promisify(execFile)(process.execPath, ['esbuild.mjs']);
   project.provide('vsix', await packageExtension(process.cwd()));
 }

@@ -11,12 +11,12 @@ const applications = [
 
 /** Path of a Chromium on this machine: `CHROMIUM`, else the first of the usual names on PATH. */
 export function findChromium(): string {
-  const named = process.env['CHROMIUM'];
+  const named = process.env.CHROMIUM;
   if (named) {
     if (existsSync(named)) return named;
     throw new Error(`CHROMIUM names ${named}, which does not exist.`);
   }
-  const search = [...new Set([...(process.env['PATH'] ?? '').split(delimiter), ...folders])].filter(Boolean);
+  const search = [...new Set([...(process.env.PATH ?? '').split(delimiter), ...folders])].filter(Boolean);
   const candidates = [...search.flatMap((folder) => names.map((name) => join(folder, name))), ...applications];
   const found = candidates.find((path) => existsSync(path));
   if (found) return found;

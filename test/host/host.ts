@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -28,6 +28,8 @@ export interface Host {
   readonly folder: string;
   writeSettings(settings: Readonly<Record<string, unknown>>): Promise<void>;
   log(): Promise<string>;
+  /** Ids of the extensions that any of its extension hosts has activated so far. */
+  activated(): Promise<readonly string[]>;
   stop(): Promise<void>;
 }
 
@@ -94,6 +96,7 @@ export async function startHost(options: HostOptions = {}): Promise<Host> {
     folder,
     writeSettings,
     log: () => readFile(logFile, 'utf8'),
+    activated: () => readActivated(join(profile, 'logs')),
     async stop() {
       await ended(server);
       await rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
@@ -113,6 +116,12 @@ async function answers(host: Host, server: ChildProcess): Promise<void> {
     if (response?.ok) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
+}
+
+async function readActivated(logs: string): Promise<readonly string[]> {
+  const files = (await readdir(logs, { recursive: true })).filter((file) => file.endsWith('remoteexthost.log'));
+  const texts = await Promise.all(files.map((file) => readFile(join(logs, file), 'utf8')));
+  return texts.flatMap((text) => [...text.matchAll(/_doActivateExtension ([\w.-]+)/g)].map(([, id]) => id ?? ''));
 }
 
 function finished(child: ChildProcess, what: string): Promise<void> {

@@ -23,7 +23,7 @@ export async function installHost(log: (line: string) => void = console.log): Pr
   if (process.platform === 'win32') {
     throw new Error('The tests in a real VS Code run on Linux and macOS. Run `npm run test:unit` here.');
   }
-  const cache = process.env['WHENCE_TEST_CACHE'] ?? join(homedir(), '.cache', 'whence-test-host');
+  const cache = process.env.WHENCE_TEST_CACHE ?? join(homedir(), '.cache', 'whence-test-host');
   const folder = join(cache, `vscode-${serverVersion}-${process.platform}-${process.arch}`);
   if (!existsSync(folder)) await install(cache, folder, log);
   return {

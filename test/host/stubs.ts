@@ -34,10 +34,13 @@ levels.forEach((level, rank) => {
   };
 });
 const create = async (name, file) => new Logger('rotating', name, file);
-module.exports = {
-  version: 0, Logger, createRotatingLogger: create, createAsyncRotatingLogger: create,
-  setLevel(level) { shared = level; }, setFlushOn() {},
-};
+// Assigned one by one: the host imports them by name, and only so does Node find the names in a CommonJS module.
+exports.version = 0;
+exports.Logger = Logger;
+exports.createRotatingLogger = create;
+exports.createAsyncRotatingLogger = create;
+exports.setLevel = (level) => { shared = level; };
+exports.setFlushOn = () => undefined;
 `;
 
 /** Stands in for the two native modules of the host that have no prebuilt binary, so that nothing has to be compiled. */

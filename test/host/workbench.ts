@@ -35,12 +35,12 @@ export class Workbench {
   }
 
   activity(name: string): Locator {
-    return this.page.locator(`.activitybar a.action-label[aria-label^="${name}"]`);
+    return this.page.locator(`.activitybar ${activityLabel(name)}`);
   }
 
   /** Shows a view container; does nothing when it is shown already. */
   async showContainer(name: string): Promise<void> {
-    const item = this.page.locator('.activitybar .action-item', { has: this.activity(name) });
+    const item = this.page.locator('.activitybar .action-item', { has: this.page.locator(activityLabel(name)) });
     await item.waitFor({ timeout: 60_000 });
     const checked = await item.evaluate((element) => element.classList.contains('checked'));
     if (!checked) await this.activity(name).click();
@@ -49,7 +49,7 @@ export class Workbench {
   /** A row of the explorer, by its name. */
   explorerRow(name: string): Locator {
     return this.page.locator(`.explorer-folders-view .monaco-list-row`).filter({
-      has: this.page.locator(`.label-name`, { hasText: new RegExp(`^${escape(name)}$`) }),
+      has: this.page.locator(`.label-name`, { hasText: new RegExp(`^${literal(name)}$`) }),
     });
   }
 
@@ -147,6 +147,10 @@ export class Workbench {
   }
 }
 
-function escape(text: string): string {
+function literal(text: string): string {
   return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+}
+
+function activityLabel(name: string): string {
+  return `a.action-label[aria-label^="${name}"]`;
 }

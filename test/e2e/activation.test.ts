@@ -1,0 +1,30 @@
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Session } from './session';
+
+let session: Session;
+beforeAll(async () => {
+  session = await Session.start();
+});
+afterAll(() => session?.stop());
+
+test('a workspace without checkpoints does not start the extension', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'whence-e2e-'));
+  await writeFile(join(folder, 'notes.md'), '# nothing to attribute here\n');
+  const workbench = await session.open(folder);
+  await workbench.openFile('notes.md');
+  await expect.poll(() => session.host.activated(), { timeout: 60_000 }).toContain('vscode.markdown-language-features');
+  expect(await session.host.activated()).not.toContain('whence.whence');
+  await session.closeWindows();
+});
+
+test('a workspace with checkpoints shows the Whence container with its views', async () => {
+  const workbench = await session.open(await session.copySample('fashion-mnist'));
+  await workbench.showContainer('Whence');
+  await workbench.page.locator('.sidebar .pane-header', { hasText: 'Runs' }).waitFor();
+  await workbench.page.locator('.sidebar .pane-header', { hasText: 'Influence' }).waitFor();
+  await expect.poll(() => session.host.activated(), { timeout: 60_000 }).toContain('whence.whence');
+  await session.closeWindows();
+});

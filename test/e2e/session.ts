@@ -1,0 +1,55 @@
+import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, resolve } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { inject } from 'vitest';
+import { launchBrowser } from '../host/browser';
+import { type Host, type HostOptions, startHost } from '../host/host';
+import { type Theme, Workbench } from '../host/workbench';
+
+/** A browser and a VS Code with the packaged extension, for one test file. */
+export class Session {
+  private readonly copies: string[] = [];
+  private readonly windows: Workbench[] = [];
+
+  private constructor(
+    readonly host: Host,
+    readonly browser: Browser,
+  ) {}
+
+  static async start(options: HostOptions = {}): Promise<Session> {
+    const [host, browser] = await Promise.all([startHost({ ...options, vsix: [inject('vsix')] }), launchBrowser()]);
+    return new Session(host, browser);
+  }
+
+  /** A copy of a sample that a test may change, in a folder of the same name. `drop` names files to leave out. */
+  async copySample(name: string, drop: readonly string[] = []): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'whence-e2e-'));
+    this.copies.push(folder);
+    const copy = join(folder, name);
+    const unwanted = ['.whence', '__pycache__', ...drop];
+    await cp(resolve('sample', name), copy, {
+      recursive: true,
+      filter: (source) => !unwanted.includes(basename(source)),
+    });
+    return copy;
+  }
+
+  async open(folder: string, theme?: Theme): Promise<Workbench> {
+    const workbench = await Workbench.open(this.browser, this.host, folder, theme);
+    this.windows.push(workbench);
+    return workbench;
+  }
+
+  /** Closes every window, so that the next test meets neither its editors nor its worker. */
+  async closeWindows(): Promise<void> {
+    for (const workbench of this.windows.splice(0)) await workbench.close().catch(() => undefined);
+  }
+
+  async stop(): Promise<void> {
+    await this.closeWindows();
+    await this.browser.close();
+    await this.host.stop();
+    for (const folder of this.copies) await rm(folder, { recursive: true, force: true });
+  }
+}
