@@ -43,7 +43,8 @@ await mkdir('dist', { recursive: true });
 await copyFile('media/eigh.wasm', 'dist/eigh.wasm');
 
 const contexts = await Promise.all(present.map((options) => context(options)));
-const results = await Promise.all(contexts.map((bundle) => bundle.rebuild()));
+// esbuild has said what is wrong by then.
+const results = await Promise.all(contexts.map((bundle) => bundle.rebuild())).catch(() => process.exit(1));
 for (const { metafile } of results) {
   for (const [file, { bytes }] of Object.entries(metafile.outputs)) print(file, bytes);
 }

@@ -43,6 +43,7 @@ const quietSettings = {
   'extensions.autoCheckUpdates': false,
   'chat.disableAIFeatures': true,
   'git.enabled': false,
+  'explorer.compactFolders': false,
 };
 
 export async function startHost(options: HostOptions = {}): Promise<Host> {

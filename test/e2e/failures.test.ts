@@ -1,0 +1,90 @@
+import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { findDescendants } from './processes';
+import { Session } from './session';
+import { WhenceWindow } from './whenceWindow';
+
+let session: Session;
+beforeAll(async () => {
+  session = await Session.start();
+});
+afterEach(() => session?.closeWindows());
+afterAll(() => session?.stop());
+
+async function openSample(spoil: (folder: string) => Promise<void> = async () => undefined): Promise<WhenceWindow> {
+  const folder = await session.copySample('fashion-mnist');
+  const whence = new WhenceWindow(await session.open(folder), folder);
+  await whence.setUp();
+  await spoil(folder);
+  return whence;
+}
+
+/** Attributes the first test image and returns the message in the Influence view. */
+async function messageOfAttributing(whence: WhenceWindow): Promise<string> {
+  const editor = await whence.openSplit('test');
+  await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
+  const view = await whence.influenceIn('failed');
+  return view.locator('.status.failed').textContent();
+}
+
+test('a worker killed from outside leaves a message with Restart, and works again afterwards', async () => {
+  const whence = await openSample();
+  const editor = await whence.openSplit('test');
+  await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
+  await whence.influenceIn('running');
+  const workers = await findDescendants(session.host.pid, 'worker.mjs');
+  expect(workers).toHaveLength(1);
+  for (const pid of workers) process.kill(pid, 'SIGKILL');
+
+  const view = await whence.influenceIn('failed', 20_000);
+  expect(await view.locator('.status.failed').textContent()).toMatch(/SIGKILL/);
+  await whence.workbench.notification('The Whence engine stopped').waitFor();
+  await view.locator('.status.failed vscode-button', { hasText: 'Restart' }).click();
+  await view.locator('main.influence[data-state="shown"]').waitFor({ timeout: 240_000 });
+});
+
+test('a cancelled attribution stops at once, and what it had finished is used by the next', async () => {
+  const whence = await openSample();
+  const editor = await whence.openSplit('test');
+  await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
+  const view = await whence.influenceIn('running');
+  await view.locator('.status.running vscode-button', { hasText: 'Cancel' }).click();
+  await view.locator('main.influence[data-state="empty"]').waitFor({ timeout: 5_000 });
+  await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
+  await whence.influenceIn('shown');
+});
+
+test('a truncated checkpoint is named', async () => {
+  const whence = await openSample((folder) => truncate(join(folder, 'checkpoints', 'step-527.safetensors'), 300_000));
+  const message = await messageOfAttributing(whence);
+  expect(message).toContain('step-527.safetensors');
+  expect(message).toMatch(/cut short|truncated|ends/i);
+});
+
+test('an operator without a gradient rule is named with its node', async () => {
+  const whence = await openSample(async (folder) => {
+    const file = join(folder, 'model.onnx');
+    const model = await readFile(file);
+    // `Relu` in an operator field (number 4, four bytes long); Selu has no rule and runs on the same input.
+    const spoilt = Buffer.from(model.toString('latin1').replaceAll('\x22\x04Relu', '\x22\x04Selu'), 'latin1');
+    expect(spoilt.equals(model)).toBe(false);
+    await writeFile(file, spoilt);
+  });
+  const message = await messageOfAttributing(whence);
+  expect(message).toContain('Selu');
+  expect(message).toContain('model.onnx');
+});
+
+test('checkpoints of another model are refused with both names', async () => {
+  const whence = await openSample(async (folder) => {
+    const [foreign] = (await readdir(resolve('sample/breast-cancer/checkpoints'))).sort();
+    for (const file of await readdir(join(folder, 'checkpoints'))) {
+      await cp(resolve('sample/breast-cancer/checkpoints', foreign ?? ''), join(folder, 'checkpoints', file));
+    }
+  });
+  const editor = await whence.openSplit('test');
+  const message = await editor.locator('.status.failed').textContent();
+  expect(message).toMatch(/checkpoint|weight|tensor/i);
+  expect(message).toContain('safetensors');
+});
