@@ -1,6 +1,9 @@
+import { getNodeValue, type ParseError, parseTree } from 'jsonc-parser';
 import type { DatasetConfig } from '../formats/dataset';
 import type { PreprocessConfig } from '../formats/transform';
-import type { LossKind } from '../protocol/model';
+import type { LossKind, Problem } from '../protocol/model';
+import { duplicateProblems, issueProblems, meaningProblems, syntaxProblem } from './configProblems';
+import { runConfigSchema } from './configSchema';
 
 export type { DatasetConfig } from '../formats/dataset';
 export type { PreprocessConfig } from '../formats/transform';
@@ -35,4 +38,35 @@ export interface RunConfig {
   readonly seed?: number;
   /** `auto` or an execution provider's name. */
   readonly device?: string;
+}
+
+export interface ParsedConfig {
+  /** Absent where a problem of severity `error` leaves no usable configuration. */
+  readonly config?: RunConfig;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads the text of a `whence.json`: JSON in which comments and trailing commas may stand. Never throws; every problem
+ * has the range of characters at fault and what mends it. Keys that mean nothing are warnings.
+ */
+export function parseConfig(text: string, path: string): ParsedConfig {
+  const syntaxErrors: ParseError[] = [];
+  const root = parseTree(text, syntaxErrors, { allowTrailingComma: true });
+  const syntax = syntaxErrors.map((error) => syntaxProblem(error, text, path));
+  if (!root) {
+    const range = { offset: 0, length: text.length };
+    const mend = 'Run "Whence: Set Up This Workspace" in an empty folder, or write a JSON object.';
+    return { problems: [{ severity: 'error', message: 'The file is empty.', file: path, mend, range }] };
+  }
+  const result = runConfigSchema.safeParse(getNodeValue(root));
+  const problems = [
+    ...syntax,
+    ...duplicateProblems(root, path),
+    ...(result.error?.issues ?? []).flatMap((issue) => issueProblems(issue, root, path)),
+    ...meaningProblems(root, path),
+  ].sort((a, b) => (a.range?.offset ?? 0) - (b.range?.offset ?? 0));
+  if (problems.some(({ severity }) => severity === 'error')) return { problems };
+  // Unknown keys, which are the only issues left, stay in the object and are never looked at.
+  return { config: getNodeValue(root) as RunConfig, problems };
 }

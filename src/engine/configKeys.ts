@@ -1,0 +1,133 @@
+/** What a key of `whence.json` means: shown on hover and completion, and quoted in what mends a problem. */
+export interface ConfigKey {
+  readonly description: string;
+  readonly example: unknown;
+  readonly default?: unknown;
+}
+
+/** Every key, by its path; `*` stands for the name of a split. */
+export const configKeys = {
+  $schema: { description: 'The schema of this file, for editors.', example: './whence.schema.json' },
+  name: { description: 'What the run is called in lists. Default: the name of its folder.', example: 'mlp, seed 0' },
+  model: {
+    description: 'The ONNX export of the network in evaluation mode. Paths are relative to this file.',
+    example: 'model.onnx',
+  },
+  checkpoints: {
+    description:
+      "The run's checkpoints: a path with one *, or a list of paths. They are ordered by the step in their names. The last one is the model whose predictions are attributed.",
+    example: 'checkpoints/step-*.safetensors',
+  },
+  log: {
+    description: 'A CSV file with the columns step, learning_rate (or lr) and, if there, loss.',
+    example: 'training-log.csv',
+  },
+  data: {
+    description: "The run's data by split: `train` and at least one more, such as `test`.",
+    example: { train: { format: 'csv', file: 'train.csv' }, test: { format: 'csv', file: 'test.csv' } },
+  },
+  'data.*': { description: 'Where the examples of a split are.', example: { format: 'csv', file: 'train.csv' } },
+  'data.*.format': { description: 'How the examples are stored: idx, csv or jsonl.', example: 'csv' },
+  'data.*.images': {
+    description: 'The IDX file of images; may be gzipped.',
+    example: 'data/train-images-idx3-ubyte.gz',
+  },
+  'data.*.labels': { description: 'The IDX file of labels.', example: 'data/train-labels-idx1-ubyte.gz' },
+  'data.*.file': { description: 'The file of examples, one a row or line.', example: 'data/train.csv' },
+  'data.*.label': {
+    description: 'The column or key of the label. Default: one called label, target, class or y; in CSV else the last.',
+    example: 'label',
+  },
+  'data.*.features': {
+    description:
+      'The columns that the model takes, in its order; in JSON Lines also the one key that holds an array. Default: all but the label.',
+    example: ['width', 'height'],
+  },
+  classes: {
+    description:
+      "The classes' names in the order of the model's outputs. Label names in the data are looked up here. Default: the names in the training data, sorted.",
+    example: ['cat', 'dog'],
+  },
+  preprocess: {
+    description: 'What the training script did to raw features: (x * scale - mean) / std, or standardize.',
+    example: { scale: 0.00392156862745098, mean: 0.286, std: 0.353 },
+    default: {},
+  },
+  'preprocess.scale': {
+    description: 'Factor before all else. 0.00392156862745098 is 1/255: bytes to 0..1.',
+    example: 0.00392156862745098,
+    default: 1,
+  },
+  'preprocess.mean': {
+    description: 'Subtracted after scaling: one number, or one for each channel or column.',
+    example: 0.286,
+    default: 0,
+  },
+  'preprocess.std': {
+    description: 'Divided by at last: one number, or one for each channel or column.',
+    example: 0.353,
+    default: 1,
+  },
+  'preprocess.standardize': {
+    description: 'Each column minus its mean, over its (population) standard deviation, both of the training split.',
+    example: true,
+    default: false,
+  },
+  loss: {
+    description: 'The loss that training minimised: cross-entropy or squared-error.',
+    example: 'cross-entropy',
+    default: 'cross-entropy',
+  },
+  optimizer: {
+    description: 'How the weights were updated.',
+    example: { kind: 'sgd', momentum: 0.9 },
+  },
+  'optimizer.kind': { description: 'The optimizer: sgd.', example: 'sgd' },
+  'optimizer.learningRate': {
+    description: 'The constant learning rate of a run without a log.',
+    example: 0.01,
+  },
+  'optimizer.momentum': { description: 'Heavy-ball momentum, from 0 to below 1.', example: 0.9, default: 0 },
+  'optimizer.nesterov': { description: "Whether the momentum is Nesterov's.", example: true, default: false },
+  'optimizer.weightDecay': {
+    description: 'L2 regularisation, as the weight_decay of torch.optim.SGD.',
+    example: 0.0005,
+    default: 0,
+  },
+  segments: {
+    description:
+      'How many segments of equal total learning rate training is cut into, or the steps at which each ends, rising.',
+    example: 3,
+    default: 3,
+  },
+  fisher: {
+    description:
+      'How the curvature samples labels: exact (over all classes), sampled (from the predictions) or empirical. Default: exact up to 20 classes, else sampled.',
+    example: 'exact',
+  },
+  seed: { description: 'Seed of sampled labels.', example: 0, default: 0 },
+  device: {
+    description: 'auto, or an execution provider of onnxruntime: cpu, cuda, webgpu, dml, coreml.',
+    example: 'auto',
+    default: 'auto',
+  },
+} as const satisfies Readonly<Record<string, ConfigKey>>;
+
+export type ConfigPath = keyof typeof configKeys;
+
+/** The entry for a place in the file: numbers are list positions, the second part under `data` a split's name. */
+export function configKeyAt(path: readonly PropertyKey[]): (ConfigKey & { readonly name: string }) | undefined {
+  const parts = path.filter((part) => typeof part !== 'number').map(String);
+  if (parts[0] === 'data' && parts.length > 1) parts[1] = '*';
+  const key = parts.join('.');
+  return Object.hasOwn(configKeys, key) ? { ...configKeys[key as ConfigPath], name: key } : undefined;
+}
+
+/** Names that may stand in the object at a place. */
+export function keysUnder(path: readonly PropertyKey[]): readonly string[] {
+  const parent = path.length === 0 ? '' : `${configKeyAt(path)?.name}.`;
+  return Object.keys(configKeys).flatMap((key) => {
+    const rest = key.startsWith(parent) ? key.slice(parent.length) : '';
+    return rest !== '' && rest !== '*' && !rest.includes('.') ? [rest] : [];
+  });
+}
