@@ -1,0 +1,49 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { childPort } from '../protocol/childPort';
+import { connect } from '../protocol/connection';
+import { WhenceError } from '../protocol/errors';
+import { measureProvider, type ProviderMeasurement, type ProviderTrial } from './measureProvider';
+import { parentPort } from './parentPort';
+
+/** What a process started with `checkArgument` answers. */
+interface CheckApi {
+  measure(request: { readonly provider: string; readonly trial: ProviderTrial }): Promise<ProviderMeasurement>;
+}
+
+/** The worker program with this argument checks one execution provider instead of serving the engine. */
+export const checkArgument = '--check-provider';
+
+export function serveCheck(): void {
+  connect<Record<string, never>, CheckApi>(parentPort()).serve({
+    measure: ({ provider, trial }) => measureProvider(provider, trial),
+  });
+}
+
+/** Measures in a process of its own, so that a driver that crashes or hangs takes nothing else along. */
+export async function measureApart(
+  program: URL,
+  provider: string,
+  trial: ProviderTrial,
+  timeoutMilliseconds: number,
+): Promise<ProviderMeasurement> {
+  const child = fork(fileURLToPath(program), [checkArgument], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  const connection = connect<CheckApi>(childPort(child), { peer: 'The process that tried it' });
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new WhenceError('provider-unavailable', `no answer within ${timeoutMilliseconds / 1000} s`));
+    }, timeoutMilliseconds);
+  });
+  try {
+    return await Promise.race([connection.remote.measure({ provider, trial }), late]);
+  } finally {
+    clearTimeout(timer);
+    connection.dispose();
+    child.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import type { EngineHost } from '../engine/host';
+import { type EigenPool, eigenPool } from './eigenPool';
+import { fileError } from './fileErrors';
+import { nodeFiles } from './nodeFiles';
+import { chooseProvider, type ProviderChoice } from './providers';
+import { createRuntime } from './session';
+
+/**
+ * This machine, for the engine. `program` is the bundled worker; `eigenThread.mjs` and `eigh.wasm` lie beside it. `device`
+ * overrides what a run asks for.
+ */
+export function nodeHost(program: URL, device?: string): EngineHost {
+  const files = nodeFiles();
+  const choices = new Map<string, Promise<ProviderChoice>>();
+  let pool: Promise<EigenPool> | undefined;
+
+  return {
+    files,
+    cpu: createRuntime('cpu'),
+    chooseProvider(model, feeds, ofRun) {
+      const requested = device ?? ofRun;
+      const shapes = Object.entries(feeds).map(([name, { dims }]) => `${name} ${dims.join()}`);
+      const about = new TextEncoder().encode([requested, ...shapes].join('\n'));
+      const key = files.hashBytes([model, about]);
+      const known = choices.get(key);
+      if (known) return known;
+      const choosing = chooseProvider({ model, feeds }, requested, { program });
+      choices.set(key, choosing);
+      // A device that failed may have been mended since.
+      choosing.catch(() => choices.delete(key));
+      return choosing;
+    },
+    async eigh(matrices, signal) {
+      pool ??= openPool(program);
+      return (await pool)(matrices, signal);
+    },
+  };
+}
+
+async function openPool(program: URL): Promise<EigenPool> {
+  const wasm = new URL('./eigh.wasm', program);
+  try {
+    return eigenPool({ thread: new URL('./eigenThread.mjs', program), wasm: new Uint8Array(await readFile(wasm)) });
+  } catch (error) {
+    throw fileError(fileURLToPath(wasm), error);
+  }
+}

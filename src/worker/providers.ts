@@ -1,0 +1,113 @@
+import { listSupportedBackends } from 'onnxruntime-node';
+import type { Runtime } from '../onnx/runtime';
+import type { ProviderReport } from '../protocol/engineApi';
+import { WhenceError } from '../protocol/errors';
+import { measureApart } from './checkProcess';
+import type { ProviderMeasurement, ProviderTrial } from './measureProvider';
+import { createRuntime } from './session';
+
+export interface ProviderOptions {
+  /** Where the bundled worker program is; it is started anew for each check. */
+  readonly program: URL;
+  readonly threads?: number;
+  /** How long one check may take; a first run compiles shaders. */
+  readonly timeoutMilliseconds?: number;
+  readonly platform?: NodeJS.Platform;
+  readonly architecture?: string;
+}
+
+export interface ProviderChoice {
+  readonly runtime: Runtime;
+  /** One for each provider that was looked at, in that order, the CPU last. */
+  readonly reports: readonly ProviderReport[];
+}
+
+/** Largest difference from the CPU, relative to the largest value, at which a device's float32 numbers are trusted. */
+export const acceptedDifference = 1e-3;
+
+/** Devices worth trying, the likely fastest first. */
+export function candidates(platform: NodeJS.Platform, architecture: string): readonly string[] {
+  if (platform === 'win32') return ['cuda', 'dml', 'webgpu'];
+  if (platform === 'darwin') return architecture === 'arm64' ? ['coreml', 'webgpu'] : ['webgpu'];
+  return platform === 'linux' && architecture === 'x64' ? ['cuda', 'webgpu'] : ['webgpu'];
+}
+
+/**
+ * The execution provider for graphs like the trial's. `auto` takes the first device that gives the CPU's numbers and is
+ * faster, else the CPU. A named device is taken if its numbers are right, however fast; else `provider-unavailable`.
+ */
+export async function chooseProvider(
+  trial: ProviderTrial,
+  requested: string,
+  options: ProviderOptions,
+): Promise<ProviderChoice> {
+  const { platform = process.platform, architecture = process.arch } = options;
+  if (requested === 'cpu') return choice('cpu', [report('cpu', true, 'It was asked for by name.')], options);
+  if (requested !== 'auto') return chooseNamed(trial, requested, options);
+  const reports: ProviderReport[] = [];
+  for (const provider of candidates(platform, architecture)) {
+    const verdict = await judge(trial, provider, options);
+    const accepted = verdict.usable && verdict.faster;
+    reports.push(report(provider, accepted, verdict.reason));
+    if (!accepted) continue;
+    reports.push(report('cpu', false, `${provider} gives the same numbers and is faster.`));
+    return choice(provider, reports, options);
+  }
+  reports.push(report('cpu', true, 'No device was found that gives the same numbers faster.'));
+  return choice('cpu', reports, options);
+}
+
+async function chooseNamed(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<ProviderChoice> {
+  const verdict = await judge(trial, provider, options);
+  if (!verdict.usable) {
+    const mend = 'Install its driver and libraries, or set "device" to "auto" or "cpu".';
+    throw new WhenceError('provider-unavailable', `The device ${provider} cannot be used: ${verdict.reason}`, { mend });
+  }
+  const reason = `It was asked for by name; ${verdict.reason}`;
+  return choice(provider, [report(provider, true, reason)], options);
+}
+
+interface Verdict {
+  readonly usable: boolean;
+  readonly faster: boolean;
+  readonly reason: string;
+}
+
+async function judge(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<Verdict> {
+  if (!listSupportedBackends().some(({ name }) => name === provider)) {
+    const reason = `onnxruntime as installed here (${process.platform} ${process.arch}) has no ${provider}.`;
+    return { usable: false, faster: false, reason };
+  }
+  try {
+    return weigh(await measureApart(options.program, provider, trial, options.timeoutMilliseconds ?? 120_000));
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    // Where in onnxruntime's own sources it failed says nothing to a user.
+    const reason = message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
+    return { usable: false, faster: false, reason: `It failed: ${reason}` };
+  }
+}
+
+function weigh({ difference, cpuSeconds, deviceSeconds }: ProviderMeasurement): Verdict {
+  const usable = difference <= acceptedDifference;
+  const faster = deviceSeconds < cpuSeconds;
+  const apart = Number.isFinite(difference)
+    ? `by ${difference.toExponential(1)} of the largest value`
+    : 'in NaN or shape';
+  const numbers = `it differs from the CPU ${apart} (at most ${acceptedDifference.toExponential(0)} is accepted)`;
+  const times = `one batch takes ${milliseconds(deviceSeconds)}, on the CPU ${milliseconds(cpuSeconds)}`;
+  const verdict = usable ? (faster ? 'right and faster' : 'right but slower') : 'wrong';
+  return { usable, faster, reason: `${verdict}: ${numbers}; ${times}.` };
+}
+
+function milliseconds(seconds: number): string {
+  return `${(seconds * 1000).toPrecision(3)} ms`;
+}
+
+function report(provider: string, chosen: boolean, reason: string): ProviderReport {
+  return { provider, chosen, reason };
+}
+
+function choice(provider: string, reports: readonly ProviderReport[], { threads }: ProviderOptions): ProviderChoice {
+  return { runtime: createRuntime(provider, threads), reports };
+}
