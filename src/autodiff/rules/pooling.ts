@@ -1,0 +1,76 @@
+import { intOf } from '../../onnx/attributes';
+import type { GraphBuilder } from '../../onnx/builder';
+import { product, range } from '../../onnx/dims';
+import type { Node } from '../../onnx/graph';
+import { transposedPadding, type WindowGeometry, windowGeometry } from '../../onnx/window';
+import type { GradientRule, GradientRules } from '../rule';
+
+/** Each window's gradient goes to its largest element, whose place onnxruntime counts over the whole tensor. */
+const maxPool: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  const size = product(b.dims(x));
+  const places = b.siblingOutput(node.outputs[0]!, 1, { dtype: 'int64', dims: b.dims(g!) });
+  const count = product(b.dims(g!));
+  const zeros = b.zeros({ dtype: b.dtype(x), dims: [size] });
+  const scattered = b.scatterElements(zeros, b.reshape(places, [count]), b.reshape(g!, [count]), 0, 'add');
+  return [b.reshape(scattered, b.dims(x))];
+};
+
+/** Each window's gradient, divided by the elements that it averaged, is spread over them by a transposed convolution. */
+const averagePool: GradientRule = (b, node, [g]) => {
+  const [batch, channels, ...spatial] = b.dims(node.inputs[0]!) as [number, number, ...number[]];
+  const places = b.dims(g!).slice(2);
+  const geometry = windowGeometry(node, spatial);
+  const counts = divisors(node, geometry, spatial, places);
+  const shares = b.div(g!, b.constant(counts, [1, 1, ...places], b.dtype(g!)));
+  const { ends, outputPadding } = transposedPadding(geometry, places, spatial);
+  const ones = b.expand(b.scalar(1, g!), [1, 1, ...geometry.kernel]);
+  const planes = b.reshape(shares, [batch * channels, 1, ...places]);
+  const spread = b.convTranspose(planes, ones, { ...geometry, ends, groups: 1 }, outputPadding);
+  return [b.reshape(spread, [batch, channels, ...spatial])];
+};
+
+/** How many elements each window averages, row-major over the windows' places. */
+function divisors(
+  node: Node,
+  geometry: WindowGeometry,
+  spatial: readonly number[],
+  places: readonly number[],
+): readonly number[] {
+  const padded = intOf(node, 'count_include_pad', 0) === 1;
+  let counts: readonly number[] = [1];
+  spatial.forEach((dim, axis) => {
+    const low = padded ? -geometry.begins[axis]! : 0;
+    const high = dim + (padded ? geometry.ends[axis]! : 0);
+    const along = range(places[axis]!).map((place) => {
+      const start = place * geometry.strides[axis]! - geometry.begins[axis]!;
+      const taps = range(geometry.kernel[axis]!).map((tap) => start + tap * geometry.dilations[axis]!);
+      return taps.filter((tap) => tap >= low && tap < high).length;
+    });
+    counts = counts.flatMap((count) => along.map((length) => count * length));
+  });
+  return counts;
+}
+
+function spatialAxes(b: GraphBuilder, value: string): readonly number[] {
+  return range(b.dims(value).length).slice(2);
+}
+
+const globalAveragePool: GradientRule = (b, node, [g]) => {
+  const dims = b.dims(node.inputs[0]!);
+  return [b.expand(b.scale(g!, 1 / product(dims.slice(2))), dims)];
+};
+
+/** Equals share the gradient, as in PyTorch's amax. */
+const globalMaxPool: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  const hits = b.cast(b.equal(x, node.outputs[0]!), b.dtype(x));
+  return [b.mul(hits, b.div(g!, b.reduceSum(hits, spatialAxes(b, x), true)))];
+};
+
+export const pooling: GradientRules = {
+  MaxPool: maxPool,
+  AveragePool: averagePool,
+  GlobalAveragePool: globalAveragePool,
+  GlobalMaxPool: globalMaxPool,
+};

@@ -1,0 +1,152 @@
+import { intOf, intsOf } from '../../onnx/attributes';
+import type { GraphBuilder } from '../../onnx/builder';
+import { inversePermutation, positiveAxis, product, range } from '../../onnx/dims';
+import { asNeeded, constantInput, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
+
+/** What only renames positions is undone by taking the input's shape again. */
+const reshaped: GradientRule = (b, node, [g]) => [
+  b.reshape(g!, b.dims(node.inputs[0]!)),
+  ...node.inputs.slice(1).map(() => null),
+];
+
+const transpose: GradientRule = (b, node, [g]) => {
+  const rank = b.dims(node.inputs[0]!).length;
+  const perm = intsOf(node, 'perm') ?? [...range(rank)].reverse();
+  return [b.transpose(g!, inversePermutation(perm))];
+};
+
+const concat: GradientRule = (b, node, [g], needs) => {
+  const axis = positiveAxis(intOf(node, 'axis', 0), b.dims(g!).length);
+  let start = 0;
+  const spans = node.inputs.map((input) => {
+    const from = start;
+    start += b.dims(input)[axis]!;
+    return [from, start] as const;
+  });
+  return asNeeded(
+    needs,
+    ...spans.map(
+      ([from, to]) =>
+        () =>
+          b.slice(g!, [from], [to], [axis]),
+    ),
+  );
+};
+
+const split: GradientRule = (b, node, gradients) => [
+  b.concat(gradients, intOf(node, 'axis', 0)),
+  ...node.inputs.slice(1).map(() => null),
+];
+
+const slice: GradientRule = (b, node, [g]) => {
+  const dims = b.dims(node.inputs[0]!);
+  const starts = constantInput(b, node, 1)!;
+  const axes = constantInput(b, node, 3) ?? range(starts.length);
+  const steps = constantInput(b, node, 4) ?? starts.map(() => 1);
+  let gradient = g!;
+  axes.forEach((axis, index) => {
+    const at = positiveAxis(axis, dims.length);
+    gradient = unslice(b, gradient, at, starts[index]!, steps[index]!, dims[at]!);
+  });
+  return [gradient, ...node.inputs.slice(1).map(() => null)];
+};
+
+/** Puts what was taken from `start` in steps along `axis` back to its places among zeros. */
+function unslice(b: GraphBuilder, g: string, axis: number, start: number, step: number, length: number): string {
+  const taken = b.dims(g)[axis]!;
+  const last = step > 0 ? length : length - 1;
+  const first = Math.min(Math.max(start < 0 ? start + length : start, 0), last);
+  if (step < 0) {
+    const reversed = b.gather(g, b.constant([...range(taken)].reverse(), [taken], 'int64'), axis);
+    return unslice(b, reversed, axis, first + (taken - 1) * step, -step, length);
+  }
+  const spread = interleave(b, g, axis, step);
+  const here = b.dims(spread)[axis]!;
+  const kept = b.slice(spread, [0], [Math.min(here, length - first)], [axis]);
+  return padAxis(b, kept, axis, first, length - first - b.dims(kept)[axis]!);
+}
+
+/** `step - 1` zeros after each element along `axis`. */
+function interleave(b: GraphBuilder, value: string, axis: number, step: number): string {
+  if (step === 1) return value;
+  const dims = b.dims(value);
+  const spread = padAxis(b, b.unsqueeze(value, [axis + 1]), axis + 1, 0, step - 1);
+  return b.reshape(
+    spread,
+    dims.map((dim, at) => (at === axis ? dim * step : dim)),
+  );
+}
+
+function padAxis(b: GraphBuilder, value: string, axis: number, begin: number, end: number): string {
+  const at = (length: number): readonly number[] => b.dims(value).map((_, index) => (index === axis ? length : 0));
+  return b.pad(value, at(begin), at(end));
+}
+
+const pad: GradientRule = (b, node, [g]) => {
+  const mode = node.attributes.mode;
+  if (mode?.kind === 'string' && mode.value !== 'constant') {
+    throw unsupportedForm(b, node, `it pads by ${mode.value}`, 'Pad with zeros, or before the model.');
+  }
+  const dims = b.dims(node.inputs[0]!);
+  const pads = constantInput(b, node, 1)!;
+  const axes = constantInput(b, node, 3) ?? range(dims.length);
+  let gradient = g!;
+  axes.forEach((axis, index) => {
+    const at = positiveAxis(axis, dims.length);
+    const [begin, end] = [pads[index]!, pads[index + axes.length]!];
+    const length = b.dims(gradient)[at]!;
+    const inner = b.slice(gradient, [Math.max(begin, 0)], [length - Math.max(end, 0)], [at]);
+    gradient = padAxis(b, inner, at, Math.max(-begin, 0), Math.max(-end, 0));
+  });
+  return [gradient, ...node.inputs.slice(1).map(() => null)];
+};
+
+/** Slices taken more than once add up. */
+const gather: GradientRule = (b, node, [g]) => {
+  const [value, indices] = node.inputs as [string, string];
+  const dims = b.dims(value);
+  const axis = positiveAxis(intOf(node, 'axis', 0), dims.length);
+  const [before, after] = [product(dims.slice(0, axis)), product(dims.slice(axis + 1))];
+  const count = product(b.dims(indices));
+  const places = b.expand(b.reshape(indices, [1, count, 1]), [before, count, after]);
+  const zeros = b.zeros({ dtype: b.dtype(value), dims: [before, dims[axis]!, after] });
+  const scattered = b.scatterElements(zeros, places, b.reshape(g!, [before, count, after]), 1, 'add');
+  return [b.reshape(scattered, dims), null];
+};
+
+const gatherElements: GradientRule = (b, node, [g]) => {
+  const zeros = b.zeros(b.typeOf(node.inputs[0]!));
+  return [b.scatterElements(zeros, node.inputs[1]!, g!, intOf(node, 'axis', 0), 'add'), null];
+};
+
+const scatterElements: GradientRule = (b, node, [g], needs) => {
+  const [, indices, updates] = node.inputs as [string, string, string];
+  const axis = intOf(node, 'axis', 0);
+  const reduction = node.attributes.reduction;
+  const kind = reduction?.kind === 'string' ? reduction.value : 'none';
+  if (kind !== 'none' && kind !== 'add') {
+    throw unsupportedForm(b, node, `it reduces by ${kind}`, 'Write the layer without it.');
+  }
+  return asNeeded(
+    needs,
+    () => (kind === 'add' ? g! : b.scatterElements(g!, indices, b.zeros(b.typeOf(updates)), axis, 'none')),
+    () => g!,
+    () => b.gatherElements(g!, indices, axis),
+  );
+};
+
+export const reshape: GradientRules = {
+  Reshape: reshaped,
+  Flatten: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+  Transpose: transpose,
+  Expand: (b, node, [g]) => [b.sumTo(g!, b.dims(node.inputs[0]!)), null],
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Pad: pad,
+  Gather: gather,
+  GatherElements: gatherElements,
+  ScatterElements: scatterElements,
+};
