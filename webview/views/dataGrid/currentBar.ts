@@ -1,0 +1,44 @@
+import type { DataFile } from '../../../src/protocol/viewApi';
+import { element, fill } from '../../element';
+import { percent } from '../../numbers';
+import { button } from '../../ui';
+import { verdict } from '../../verdict';
+import { labelName } from '../../vocabulary';
+import type { DataExample } from './pages';
+
+export interface CurrentBar {
+  readonly node: HTMLElement;
+  show(example: DataExample | undefined): void;
+}
+
+/** The current example in full words, for names too long for a cell, and the way to its attribution for the mouse. */
+export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
+  const facts = element('p', { class: 'facts' });
+  const node = element(
+    'footer',
+    { class: 'current' },
+    facts,
+    file.canAttribute && button('Attribute This Prediction', attribute),
+  );
+  node.hidden = true;
+  return {
+    node,
+    show(example) {
+      node.hidden = example === undefined;
+      if (!example) return;
+      const { id, label, prediction } = example;
+      fill(
+        facts,
+        element('strong', {}, `#${id.index}`),
+        element('span', {}, `label ${labelName(label, file.classes)}`),
+        prediction &&
+          element(
+            'span',
+            {},
+            `predicted ${labelName(prediction.predicted, file.classes)} ${percent(prediction.confidence)}`,
+          ),
+        prediction && verdict(prediction.predicted !== label),
+      );
+    },
+  };
+}

@@ -1,0 +1,156 @@
+import { connect } from '../../src/protocol/connection';
+import { toErrorData } from '../../src/protocol/errors';
+import type {
+  InfluenceHostApi,
+  InfluenceResult,
+  InfluenceSnapshot,
+  InfluenceViewApi,
+} from '../../src/protocol/viewApi';
+import { element, fill } from '../element';
+import { failureStatus } from '../failure';
+import { keepingFocus } from '../focus';
+import { count } from '../numbers';
+import type { HostLink } from '../port';
+import { button, divider } from '../ui';
+import { exampleName } from '../vocabulary';
+import { classFilter, groupSentences } from './influence/classes';
+import { emptyState } from './influence/empty';
+import { exampleLists } from './influence/examples';
+import { pickers } from './influence/pickers';
+import { queryHeader } from './influence/query';
+import { runningStatus, staleStatus } from './influence/status';
+
+/** The Influence view: one snapshot of the host at a time, in two regions: what is going on above what is known. */
+export function startInfluence(root: HTMLElement, link: HostLink): void {
+  const { remote: host, serve } = connect<InfluenceHostApi, InfluenceViewApi>(link.port, { peer: 'VS Code' });
+  const statusRegion = element('div', { class: 'status-region' });
+  const resultRegion = element('div', { class: 'result-region' });
+  const announcer = element('div', { class: 'spoken', role: 'status' });
+  fill(root, element('h1', { class: 'spoken' }, 'Influence'), statusRegion, resultRegion, announcer);
+  root.classList.add('influence');
+
+  const ask = (call: Promise<void>) => {
+    call.catch((error: unknown) =>
+      fill(
+        statusRegion,
+        failureStatus(toErrorData(error), undefined, () => undefined),
+      ),
+    );
+  };
+  const act = (kind: 'retry' | 'set-up') => ask(host.act({ kind }));
+  const running = runningStatus(() => ask(host.cancel({})));
+  let shownResult = '';
+  let hostSpoke = false;
+
+  function showResult(result: InfluenceResult | undefined): void {
+    const identity = result ? identityOf(result) : '';
+    // Progress comes several times a second with the same previous result: leave what the user reads and holds alone.
+    if (identity === shownResult) return;
+    shownResult = identity;
+    fill(resultRegion, ...(result ? resultParts(result) : []));
+  }
+
+  function resultParts(result: InfluenceResult): readonly Node[] {
+    const { influence } = result;
+    const shown = Math.max(influence.towards.length, influence.away.length);
+    const more = button('Show more', () => ask(host.choose({ top: shown * 2 })), 'secondary');
+    more.dataset['key'] = 'more';
+    const foot = element(
+      'footer',
+      {},
+      element('p', {}, `${count(influence.examples)} training examples scored in ${influence.seconds.toFixed(1)} s.`),
+    );
+    if (influence.towards.length + influence.away.length < influence.examples) foot.append(more);
+    return [
+      queryHeader(result, () => ask(host.open({ example: influence.query.id }))),
+      pickers(result, (choice) => ask(host.choose(choice))),
+      divider(),
+      element(
+        'section',
+        { class: 'groups', 'aria-label': 'Groups' },
+        ...groupSentences(result).map((sentence) => element('p', { class: 'group' }, sentence)),
+        influence.byClass.length + result.labels.length > 0 &&
+          classFilter(result, (labels) => ask(host.choose({ labels }))),
+      ),
+      exampleLists(result, (example) => ask(host.open({ example }))),
+      foot,
+    ];
+  }
+
+  function showStatus(snapshot: InfluenceSnapshot): void {
+    switch (snapshot.state) {
+      case 'empty':
+        return fill(
+          statusRegion,
+          emptyState(snapshot.reason, () => act('set-up')),
+        );
+      case 'running':
+        running.update(snapshot.query, snapshot.progress);
+        if (!running.node.isConnected) fill(statusRegion, running.node);
+        return;
+      case 'failed': {
+        const { error, action } = snapshot;
+        return fill(
+          statusRegion,
+          failureStatus(error, action, () => action && ask(host.act({ kind: action.kind }))),
+        );
+      }
+      case 'shown':
+        return fill(statusRegion, snapshot.stale && staleStatus(() => act('retry')));
+    }
+  }
+
+  function show(snapshot: InfluenceSnapshot): void {
+    keepingFocus(root, () => {
+      root.dataset['state'] = snapshot.state;
+      showStatus(snapshot);
+      showResult(resultOf(snapshot));
+    });
+    resultRegion.setAttribute('aria-busy', String(snapshot.state === 'running'));
+    const text = announcement(snapshot);
+    if (announcer.textContent !== text) announcer.textContent = text;
+  }
+
+  serve({
+    show: async (snapshot) => {
+      hostSpoke = true;
+      show(snapshot);
+    },
+  });
+  host.ready({}).then(
+    // What the host said on its own since is newer than its answer.
+    (snapshot) => hostSpoke || show(snapshot),
+    (error: unknown) => hostSpoke || show({ state: 'failed', error: toErrorData(error) }),
+  );
+}
+
+function resultOf(snapshot: InfluenceSnapshot): InfluenceResult | undefined {
+  switch (snapshot.state) {
+    case 'empty':
+      return undefined;
+    case 'shown':
+      return snapshot.result;
+    default:
+      return snapshot.previous;
+  }
+}
+
+/** Equal for results that look the same. */
+function identityOf({ influence, labels, runName, classes }: InfluenceResult): string {
+  const { run, query, method, measurement, hash, towards, away, seconds } = influence;
+  return JSON.stringify([
+    [run, runName, classes, query.id, method, measurement, hash, labels, seconds],
+    [...towards, ...away].map(({ example, score }) => [example.id.index, score]),
+  ]);
+}
+
+function announcement(snapshot: InfluenceSnapshot): string {
+  switch (snapshot.state) {
+    case 'running':
+      return `Attributing ${exampleName(snapshot.query)}`;
+    case 'shown':
+      return `Influences on ${exampleName(snapshot.result.influence.query.id)} shown`;
+    default:
+      return '';
+  }
+}

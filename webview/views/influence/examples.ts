@@ -1,0 +1,101 @@
+import type { ExampleId, InfluentialExample } from '../../../src/protocol/model';
+import type { InfluenceResult } from '../../../src/protocol/viewApi';
+import { segmentChart } from '../../charts/segments';
+import { type BarDomain, signedBar } from '../../charts/signedBar';
+import { element } from '../../element';
+import { scoreFormat } from '../../numbers';
+import { shortPreview } from '../../preview';
+import { rovingFocus } from '../../rovingFocus';
+import { badge } from '../../ui';
+import { directions, exampleName, isRegression, labelName } from '../../vocabulary';
+
+/** The two lists, on one scale, so that a bar here compares with a bar there. */
+export function exampleLists(result: InfluenceResult, open: (example: ExampleId) => void): HTMLElement {
+  const { towards, away } = result.influence;
+  const { towards: towardsTitle, away: awayTitle } = directions(result);
+  const all = [...towards, ...away];
+  const largest = Math.max(0, ...all.map(({ score }) => Math.abs(score)));
+  const scale: ListScale = {
+    largest,
+    largestSegment: Math.max(0, ...all.flatMap(({ bySegment }) => bySegment.map(Math.abs))),
+    write: scoreFormat(largest),
+  };
+  return element(
+    'div',
+    { class: 'lists' },
+    exampleList(towardsTitle, 'towards', towards, result, scale, open),
+    exampleList(awayTitle, 'away', away, result, scale, open),
+  );
+}
+
+interface ListScale {
+  readonly largest: number;
+  readonly largestSegment: number;
+  readonly write: (score: number) => string;
+}
+
+function exampleList(
+  title: string,
+  direction: 'towards' | 'away',
+  entries: readonly InfluentialExample[],
+  result: InfluenceResult,
+  scale: ListScale,
+  open: (example: ExampleId) => void,
+): HTMLElement {
+  const heading = element(
+    'h2',
+    { title },
+    element('span', { class: `arrow ${direction}`, 'aria-hidden': 'true' }, direction === 'towards' ? '+' : '\u2212'),
+    element('span', { class: 'title' }, title),
+    badge(String(entries.length)),
+  );
+  if (entries.length === 0) {
+    return element(
+      'section',
+      { class: `list ${direction}` },
+      heading,
+      element('p', { class: 'nothing' }, 'No training example.'),
+    );
+  }
+  const domain: BarDomain = direction === 'towards' ? [0, scale.largest] : [-scale.largest, 0];
+  const rows = entries.map((entry) => exampleRow(entry, direction, domain, result, scale));
+  const list = element('div', { role: 'listbox', 'aria-label': title }, ...rows);
+  rovingFocus(list, (row) => {
+    const entry = entries[rows.indexOf(row)];
+    if (entry) open(entry.example.id);
+  });
+  return element('section', { class: `list ${direction}` }, heading, list);
+}
+
+function exampleRow(
+  { example, score, bySegment }: InfluentialExample,
+  direction: string,
+  domain: BarDomain,
+  { influence, classes }: InfluenceResult,
+  { largestSegment, write }: ListScale,
+): HTMLElement {
+  const { file, line } = example.location;
+  const label = isRegression(influence) ? `target ${example.label.toPrecision(4)}` : labelName(example.label, classes);
+  return element(
+    'div',
+    {
+      role: 'option',
+      class: `row ${example.preview.kind}`,
+      'aria-selected': 'false',
+      'data-key': `${direction}:${exampleName(example.id)}`,
+      title: line === undefined ? file : `${file}:${line}`,
+    },
+    shortPreview(example.preview),
+    element(
+      'span',
+      { class: 'what' },
+      element('span', { class: 'index' }, `#${example.id.index}`),
+      ' ',
+      element('span', { class: 'label' }, label),
+    ),
+    element('span', { class: 'score' }, write(score)),
+    element('span', { class: 'bars' }, signedBar(score, domain)),
+    bySegment.length > 1 &&
+      segmentChart({ values: bySegment, segments: influence.segments, largest: largestSegment, write }),
+  );
+}

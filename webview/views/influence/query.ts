@@ -1,0 +1,58 @@
+import type { InfluenceResult } from '../../../src/protocol/viewApi';
+import { element } from '../../element';
+import { percent } from '../../numbers';
+import { fullPreview } from '../../preview';
+import { verdict } from '../../verdict';
+import { exampleName, isRegression, labelName } from '../../vocabulary';
+
+/** The prediction in question: the example, what it is labelled and what the model says. */
+export function queryHeader(result: InfluenceResult, open: () => void): HTMLElement {
+  const { influence, classes, runName } = result;
+  const { query } = influence;
+  const name = exampleName(query.id);
+  const link = element(
+    'button',
+    { class: 'link', type: 'button', 'data-key': 'query', title: query.location.file },
+    name,
+  );
+  link.addEventListener('click', open);
+  return element(
+    'section',
+    { class: `query ${query.preview.kind}`, 'aria-label': 'Query' },
+    fullPreview(query.preview, name),
+    element(
+      'div',
+      { class: 'facts' },
+      element('h2', {}, link, ' ', element('span', { class: 'run', title: influence.run }, runName)),
+      isRegression(influence) ? regressionFacts(result) : classFacts(result, classes),
+    ),
+  );
+}
+
+function classFacts({ influence: { query } }: InfluenceResult, classes: readonly string[]): HTMLElement {
+  const { predicted, confidence, probabilities } = query.prediction;
+  const wrong = predicted !== query.label;
+  const ofLabel = probabilities[query.label];
+  return element(
+    'dl',
+    {},
+    element('dt', {}, 'Predicted'),
+    element('dd', {}, element('strong', {}, labelName(predicted, classes)), ` ${percent(confidence)} `, verdict(wrong)),
+    element('dt', {}, 'Label'),
+    element('dd', {}, labelName(query.label, classes), wrong && ofLabel !== undefined && ` ${percent(ofLabel)}`),
+  );
+}
+
+function regressionFacts({ influence: { query } }: InfluenceResult): HTMLElement {
+  const { predicted, loss } = query.prediction;
+  return element(
+    'dl',
+    {},
+    element('dt', {}, 'Predicted'),
+    element('dd', {}, element('strong', {}, predicted.toPrecision(4))),
+    element('dt', {}, 'Target'),
+    element('dd', {}, query.label.toPrecision(4)),
+    element('dt', {}, 'Loss'),
+    element('dd', {}, loss.toPrecision(3)),
+  );
+}

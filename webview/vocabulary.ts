@@ -1,0 +1,112 @@
+import type { ExampleId, Influence, Label, MeasurementKind, MethodName, Phase } from '../src/protocol/model';
+import type { InfluenceResult } from '../src/protocol/viewApi';
+import type { DropdownChoice } from './ui';
+
+/** The words that the views use for the engine's terms. */
+
+export const methods: readonly DropdownChoice<MethodName>[] = [
+  { value: 'source', label: 'SOURCE' },
+  { value: 'influence-functions', label: 'Influence functions' },
+  { value: 'tracin', label: 'TracIn' },
+];
+
+export const phases: Readonly<Record<Phase, string>> = {
+  reading: 'Reading files',
+  checking: 'Checking checkpoints',
+  gradients: 'Computing gradients',
+  curvature: 'Measuring curvature',
+  eigenvectors: 'Finding eigenvectors',
+  eigenvalues: 'Fitting eigenvalues',
+  scoring: 'Scoring training examples',
+  storing: 'Storing results',
+};
+
+/** Runs with one output number and no classes. */
+export function isRegression(influence: Influence): boolean {
+  return influence.query.prediction.probabilities.length === 0;
+}
+
+export function labelName(label: Label, classes: readonly string[]): string {
+  return classes[label] ?? (Number.isInteger(label) ? String(label) : label.toPrecision(4));
+}
+
+export function exampleName({ split, index }: ExampleId): string {
+  return `${split} #${index}`;
+}
+
+export function measurementChoices(result: InfluenceResult): readonly DropdownChoice<MeasurementKind>[] {
+  if (isRegression(result.influence)) {
+    return [
+      { value: 'loss', label: 'Loss' },
+      { value: 'logit', label: 'Output' },
+    ];
+  }
+  return [
+    { value: 'margin', label: 'Margin' },
+    { value: 'loss', label: 'Loss' },
+    { value: 'logit', label: 'One logit' },
+  ];
+}
+
+export interface Directions {
+  readonly towards: string;
+  readonly away: string;
+  /** For the middle of a sentence: "61 % of the push towards Shirt". */
+  readonly towardsPhrase: string;
+  readonly awayPhrase: string;
+}
+
+/** What a positive and a negative score did to the measurement. */
+export function directions({ influence, classes }: InfluenceResult): Directions {
+  if (influence.measurement.kind === 'loss') {
+    return {
+      towards: 'Lowered the loss',
+      away: 'Raised the loss',
+      towardsPhrase: 'what lowered the loss',
+      awayPhrase: 'what raised the loss',
+    };
+  }
+  if (isRegression(influence)) {
+    return {
+      towards: 'Pushed the output up',
+      away: 'Pushed the output down',
+      towardsPhrase: 'the push up',
+      awayPhrase: 'the push down',
+    };
+  }
+  const target = labelName(influence.measurement.target, classes);
+  return {
+    towards: `Pushed towards ${target}`,
+    away: `Pushed away from ${target}`,
+    towardsPhrase: `the push towards ${target}`,
+    awayPhrase: `the push away from ${target}`,
+  };
+}
+
+/** One line on what a score means, units included. */
+export function measurementMeaning({ influence, classes }: InfluenceResult): string {
+  const target = labelName(influence.measurement.target, classes);
+  switch (influence.measurement.kind) {
+    case 'loss':
+      return isRegression(influence)
+        ? 'A score says by how much training on that example lowered (+) or raised (\u2212) the loss here, as predicted.'
+        : `A score says by how much training on that example lowered (+) or raised (\u2212) the loss for ${target} here, in nats, as predicted.`;
+    case 'margin':
+      return `A score says by how much training on that example raised (+) or lowered (\u2212) the margin of ${target} over all other classes, in logits, as predicted.`;
+    case 'logit':
+      return isRegression(influence)
+        ? 'A score says by how much training on that example raised (+) or lowered (\u2212) the output, as predicted.'
+        : `A score says by how much training on that example raised (+) or lowered (\u2212) the logit of ${target}, as predicted.`;
+  }
+}
+
+export function methodMeaning({ influence }: InfluenceResult): string {
+  switch (influence.method) {
+    case 'source':
+      return `SOURCE follows training itself, in ${influence.segments.length} ${influence.segments.length === 1 ? 'segment' : 'segments'}.`;
+    case 'influence-functions':
+      return 'Influence functions look at the last checkpoint alone.';
+    case 'tracin':
+      return 'TracIn adds up gradient products over the checkpoints, without curvature.';
+  }
+}
