@@ -18,9 +18,10 @@ export async function packageExtension(root: string): Promise<string> {
     await layRuntime(root, runtime);
     await writeFile(join(root, 'dist', 'THIRD-PARTY-NOTICES.txt'), await notices(root));
     const vsce = join(root, 'node_modules', '@vscode', 'vsce', 'vsce');
-    await run(process.execPath, [vsce, 'package', '--no-dependencies', '--target', target, '--out', vsix], {
-      cwd: root,
-    });
+    // The README's picture travels in the package: there is no public address to rewrite it to.
+    const readme = ['--no-rewrite-relative-links', '--allow-missing-repository'];
+    const options = ['--no-dependencies', ...readme, '--target', target, '--out', vsix];
+    await run(process.execPath, [vsce, 'package', ...options], { cwd: root });
   } finally {
     // Left in place it would shadow node_modules for dist/*.mjs.
     await rm(runtime, { recursive: true, force: true });
@@ -36,11 +37,17 @@ async function layRuntime(root: string, into: string): Promise<void> {
   }
   await rm(into, { recursive: true, force: true });
   await mkdir(into, { recursive: true });
-  await cp(join(from, binaries), join(into, binaries), { recursive: true });
-  for (const part of ['onnxruntime-node/package.json', 'onnxruntime-node/dist', 'onnxruntime-common/package.json']) {
-    await cp(join(from, part), join(into, part), { recursive: true });
+  const parts = [
+    binaries,
+    'onnxruntime-node/package.json',
+    'onnxruntime-node/dist',
+    'onnxruntime-common/package.json',
+    'onnxruntime-common/dist/cjs',
+  ];
+  const needless = /\.(d\.ts|map)$/;
+  for (const part of parts) {
+    await cp(join(from, part), join(into, part), { recursive: true, filter: (file) => !needless.test(file) });
   }
-  await cp(join(from, 'onnxruntime-common/dist/cjs'), join(into, 'onnxruntime-common/dist/cjs'), { recursive: true });
 }
 
 /** The licence texts of every package that goes into a bundle. */

@@ -25,7 +25,7 @@ async function messageOfAttributing(whence: WhenceWindow): Promise<string> {
   const editor = await whence.openSplit('test');
   await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
   const view = await whence.influenceIn('failed');
-  return view.locator('.status.failed').textContent();
+  return (await view.locator('.status.failed').textContent()) ?? '';
 }
 
 test('a worker killed from outside leaves a message with Restart, and works again afterwards', async () => {
@@ -84,7 +84,7 @@ test('checkpoints of another model are refused with both names', async () => {
     }
   });
   const editor = await whence.openSplit('test');
-  const message = await editor.locator('.status.failed').textContent();
+  const message = (await editor.locator('.status.failed').textContent()) ?? '';
   expect(message).toMatch(/checkpoint|weight|tensor/i);
   expect(message).toContain('safetensors');
 });

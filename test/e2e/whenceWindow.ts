@@ -9,7 +9,6 @@ export interface ShownInfluence {
   readonly name: string;
   readonly label: string;
   readonly score: number;
-  readonly text: string;
 }
 
 const minute = 60_000;
@@ -108,7 +107,6 @@ export async function readList(view: FrameLocator, direction: 'towards' | 'away'
     rows.map(async (row) => ({
       name: ((await row.getAttribute('data-key')) ?? '').replace(/^\w+:/, ''),
       label: (await row.locator('.label').textContent()) ?? '',
-      text: await row.textContent(),
       score: Number((await row.locator('.score').textContent())?.replace('\u2212', '-')),
     })),
   );
