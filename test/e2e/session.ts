@@ -22,15 +22,15 @@ export class Session {
     return new Session(host, browser);
   }
 
-  /** A copy of a sample that a test may change, in a folder of the same name. `drop` names files to leave out. */
-  async copySample(name: string, drop: readonly string[] = []): Promise<string> {
+  /** A copy of a sample that a test may change, without what using the sample itself has left there. */
+  async copySample(name: string): Promise<string> {
     const folder = await mkdtemp(join(tmpdir(), 'whence-e2e-'));
     this.copies.push(folder);
     const copy = join(folder, name);
-    const unwanted = ['.whence', '__pycache__', ...drop];
+    const left = /^(\.whence|whence.*\.json|__pycache__)$/;
     await cp(resolve('sample', name), copy, {
       recursive: true,
-      filter: (source) => !unwanted.includes(basename(source)),
+      filter: (source) => !left.test(basename(source)),
     });
     return copy;
   }
