@@ -1,0 +1,32 @@
+import * as vscode from 'vscode';
+import type { Location } from '../protocol/model';
+import type { DataEditors } from './dataEditor';
+
+/** Opens an example in its own data editor beside the active one; the focus stays where it is. */
+export async function revealExample({ file, index, line }: Location, editors: DataEditors): Promise<void> {
+  const uri = vscode.Uri.file(file);
+  if (line === undefined) {
+    await editors.reveal(uri, index, columnFor(uri));
+    return;
+  }
+  const document = await vscode.workspace.openTextDocument(uri);
+  const selection = document.lineAt(Math.min(line, document.lineCount) - 1).range;
+  const editor = await vscode.window.showTextDocument(document, {
+    viewColumn: columnFor(uri),
+    preserveFocus: true,
+    selection,
+  });
+  editor.revealRange(selection, vscode.TextEditorRevealType.InCenterIfOutsideViewport);
+}
+
+/** Where the file is open already; else beside, or in the middle where nothing is open. */
+function columnFor(uri: vscode.Uri): vscode.ViewColumn {
+  const { all, activeTabGroup } = vscode.window.tabGroups;
+  const open = all.find((group) => group.tabs.some((tab) => uriOf(tab)?.toString() === uri.toString()));
+  if (open) return open.viewColumn;
+  return activeTabGroup.activeTab ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+}
+
+function uriOf({ input }: vscode.Tab): vscode.Uri | undefined {
+  return input instanceof vscode.TabInputText || input instanceof vscode.TabInputCustom ? input.uri : undefined;
+}

@@ -1,0 +1,27 @@
+import * as vscode from 'vscode';
+
+const section = 'whence';
+
+/** What a window's user may choose; the manifest holds the defaults and their descriptions. */
+export interface Settings {
+  /** `auto` or an execution provider of onnxruntime. */
+  readonly device: string;
+  /** Examples in each list of the Influence view, and rows of the suspect-label list. */
+  readonly top: number;
+  readonly suspects: number;
+}
+
+export function readSettings(): Settings {
+  const configuration = vscode.workspace.getConfiguration(section);
+  return {
+    device: configuration.get('device', 'auto'),
+    top: configuration.get('top', 20),
+    suspects: configuration.get('suspects', 100),
+  };
+}
+
+export function onDidChangeSetting(name: keyof Settings, listener: () => void): vscode.Disposable {
+  return vscode.workspace.onDidChangeConfiguration((event) => {
+    if (event.affectsConfiguration(`${section}.${name}`)) listener();
+  });
+}
