@@ -1,0 +1,44 @@
+import type { MethodName, Segment } from '../protocol/model';
+
+/** A scalar function of curvature applied to one site's eigenvalues Λ, [outputs, inputs] in and out. */
+export type MatrixFunction = (eigenvalues: Float32Array) => Float32Array;
+
+/**
+ * One step of a method, in the order of training. Evaluated from the last to the first:
+ * `u = respond q; τ += scale · mean over checkpoints of <u, g_m>; q = propagate q`.
+ */
+export interface MethodSegment {
+  /** The checkpoints (indices) whose per-example training gradients are averaged. */
+  readonly checkpoints: readonly number[];
+  /** The checkpoints that the EK-FAC curvature is averaged over; none: the identity takes its place. */
+  readonly curvature: readonly number[];
+  readonly respond: MatrixFunction;
+  /** Absent: this segment hands the query on as it is. */
+  readonly propagate?: MatrixFunction;
+  /** Take the query's gradient anew at this checkpoint, instead of the one handed on. */
+  readonly queryCheckpoint?: number;
+  readonly scale: number;
+}
+
+/** What a method is told about the run. */
+export interface RunFacts {
+  readonly segments: readonly Segment[];
+  readonly checkpoints: number;
+  /** Learning rate at each checkpoint. */
+  readonly learningRates: readonly number[];
+  /** N: training examples of the stage. */
+  readonly examples: number;
+  /** L2 penalty λ: it contracts the dynamics, but the per-example gradient is that of the loss alone. */
+  readonly weightDecay: number;
+}
+
+/** A method is a list of segments with two linear operators each. */
+export interface Method {
+  readonly name: MethodName;
+  plan(run: RunFacts): readonly MethodSegment[];
+}
+
+/** Applies a function of one eigenvalue to each. */
+export function eachEigenvalue(f: (h: number) => number): MatrixFunction {
+  return (eigenvalues) => Float32Array.from(eigenvalues, f);
+}

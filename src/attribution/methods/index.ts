@@ -1,0 +1,12 @@
+import type { MethodName } from '../../protocol/model';
+import type { Method } from '../method';
+import { influenceFunctions } from './influenceFunctions';
+import { source } from './source';
+import { tracin } from './tracin';
+
+/** Every method there is. The pickers and the brute-force tests enumerate this table. */
+export const methods: Readonly<Record<MethodName, Method>> = {
+  source,
+  'influence-functions': influenceFunctions,
+  tracin,
+};

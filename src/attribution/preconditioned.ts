@@ -1,0 +1,107 @@
+import type { Algebra, Matrix } from '../curvature/algebra';
+import type { Basis, EkfacFactor } from '../curvature/ekfac';
+import type { Site } from '../curvature/site';
+import type { MethodSegment } from './method';
+
+/** Gradients of Q queries at one site: rank-one factors [Q, inputs] and [Q, outputs], or in full [Q, outputs, inputs]. */
+export type SiteQueries =
+  | { readonly kind: 'rank-one'; readonly activation: Matrix; readonly gradient: Matrix }
+  | { readonly kind: 'full'; readonly values: Matrix };
+
+/** A method's segment with the curvature of one site; no factor stands for the identity. */
+export interface SiteSegment {
+  readonly method: MethodSegment;
+  readonly factor: EkfacFactor | undefined;
+}
+
+/**
+ * Walks one site's queries from the last segment to the first and yields each segment's `respond(H) q`, [Q, outputs,
+ * inputs] in that segment's eigenbasis (the parameters' own coordinates where it has none).
+ *
+ * The query changes coordinates directly from one segment's eigenbasis to the next, and stays where the bases are equal.
+ */
+export async function* preconditioned(
+  algebra: Algebra,
+  site: Site,
+  segments: readonly SiteSegment[],
+  queriesAt: (checkpoint: number | undefined) => SiteQueries,
+): AsyncGenerator<{ readonly segment: number; readonly queries: Matrix }> {
+  let current: { values: Matrix; factor: EkfacFactor | undefined } | undefined;
+  for (let index = segments.length - 1; index >= 0; index--) {
+    const { method, factor } = segments[index]!;
+    const anew = current === undefined || method.queryCheckpoint !== undefined;
+    const values: Matrix = anew
+      ? await enter(algebra, site, queriesAt(method.queryCheckpoint), factor)
+      : await change(algebra, current!.values, current!.factor, factor);
+    const eigenvalues = factor?.eigenvalues ?? new Float32Array(site.outputs * site.inputs);
+    yield { segment: index, queries: scaled(values, method.respond(eigenvalues)) };
+    const left = method.propagate && index > 0 ? scaled(values, method.propagate(eigenvalues)) : values;
+    current = { values: left, factor };
+  }
+}
+
+/** Queries in a factor's coordinates: `V_S G V_Aᵀ`. */
+async function enter(
+  algebra: Algebra,
+  site: Site,
+  queries: SiteQueries,
+  factor: EkfacFactor | undefined,
+): Promise<Matrix> {
+  if (queries.kind === 'full') return factor ? change(algebra, queries.values, undefined, factor) : queries.values;
+  const activation = factor ? await algebra.project(queries.activation, matrixOf(factor.activation)) : queries.activation;
+  const gradient = factor ? await algebra.project(queries.gradient, matrixOf(factor.gradient)) : queries.gradient;
+  const count = activation.dims[0]!;
+  return algebra.multiply(
+    { dims: [count, site.outputs, 1], values: gradient.values },
+    { dims: [count, 1, site.inputs], values: activation.values },
+  );
+}
+
+/** From one factor's coordinates to another's: `R_S G R_Aᵀ` with `R = V_to V_fromᵀ`, each side only where it changes. */
+async function change(
+  algebra: Algebra,
+  values: Matrix,
+  from: EkfacFactor | undefined,
+  to: EkfacFactor | undefined,
+): Promise<Matrix> {
+  const [count, outputs, inputs] = values.dims as [number, number, number];
+  let result = values;
+  const right = await rotation(algebra, from?.activation, to?.activation);
+  if (right) {
+    const rows = await algebra.project({ dims: [count * outputs, inputs], values: result.values }, right);
+    result = { dims: values.dims, values: rows.values };
+  }
+  const left = await rotation(algebra, from?.gradient, to?.gradient);
+  return left ? algebra.multiply(left, result) : result;
+}
+
+/** `V_to V_fromᵀ`, where an absent basis is the identity; undefined where nothing turns. */
+async function rotation(algebra: Algebra, from: Basis | undefined, to: Basis | undefined): Promise<Matrix | undefined> {
+  if (from?.id === to?.id) return undefined;
+  if (!from) return matrixOf(to!);
+  if (!to) return transposed(matrixOf(from));
+  return algebra.project(matrixOf(to), matrixOf(from));
+}
+
+function matrixOf(basis: Basis): Matrix {
+  return { dims: [basis.size, basis.size], values: basis.vectors };
+}
+
+function transposed({ dims, values }: Matrix): Matrix {
+  const [rows, columns] = dims as [number, number];
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
+  }
+  return { dims: [columns, rows], values: result };
+}
+
+/** Every query times the same [outputs, inputs] factors, elementwise. */
+function scaled(queries: Matrix, factors: Float32Array): Matrix {
+  const width = factors.length;
+  const values = new Float32Array(queries.values.length);
+  for (let start = 0; start < values.length; start += width) {
+    for (let i = 0; i < width; i++) values[start + i] = queries.values[start + i]! * factors[i]!;
+  }
+  return { dims: queries.dims, values };
+}

@@ -1,0 +1,20 @@
+/**
+ * Uniform numbers in [0, 1) for the sampled Fisher, padded with zeros to `size`: a function of the seed, the checkpoint's
+ * step and the example alone, so that neither batch size nor order changes a draw.
+ */
+export function drawNoise(seed: number, step: number, indices: readonly number[], size: number): Float32Array {
+  const noise = new Float32Array(size);
+  indices.forEach((index, row) => {
+    // 24 bits, so that the nearest float32 never rounds up to 1.
+    noise[row] = (mix(mix(mix(seed) ^ step) ^ index) >>> 8) / 2 ** 24;
+  });
+  return noise;
+}
+
+/** A 32-bit integer hash (the finalizer of MurmurHash3), which turns neighbouring keys into unrelated numbers. */
+function mix(key: number): number {
+  let h = (key + 0x9e3779b9) | 0;
+  h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
+  h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);
+  return h ^ (h >>> 16);
+}

@@ -1,0 +1,23 @@
+import type { Eigendecomposition } from '../curvature/eigen';
+import type { Files } from '../formats/bytes';
+import type { Feeds, Runtime } from '../onnx/runtime';
+import type { CancelSignal } from '../protocol/cancel';
+import type { ProviderReport } from '../protocol/engineApi';
+
+/** What the engine needs of the machine: files, a device, and eigendecompositions side by side. */
+export interface EngineHost {
+  readonly files: Files;
+  /** onnxruntime on the CPU: probing, and what any device is compared with. */
+  readonly cpu: Runtime;
+  /** Picks a device that agrees with the CPU on this graph and batch; `requested` is `auto` or a provider's name. */
+  chooseProvider(
+    model: Uint8Array,
+    feeds: Feeds,
+    requested: string,
+  ): Promise<{ readonly runtime: Runtime; readonly reports: readonly ProviderReport[] }>;
+  /** Decomposes symmetric [n, n] matrices, answers in their order. */
+  eigh(
+    matrices: readonly { readonly matrix: Float64Array; readonly n: number }[],
+    signal?: CancelSignal,
+  ): Promise<Eigendecomposition[]>;
+}

@@ -1,0 +1,229 @@
+import type { CurvedSegment, FactorBatch, TrainingGradients } from '../attribution/scores';
+import type { Algebra, Matrix } from '../curvature/algebra';
+import { factorGraph, inputNames, outputNames, scoreGraph, selfScoreGraph } from '../curvature/instrument';
+import { isRankOne } from '../curvature/positions';
+import { staticSites } from '../curvature/staticSites';
+import type { Feeds, Session, Tensor } from '../onnx/runtime';
+import type { ModelExamples } from './examples';
+import { basisFeeds } from './fit';
+import { floats, type Network, queryBatch, runWith } from './network';
+import type { Task } from './task';
+
+/** Rank-one factors of all segments together stay in memory up to here; beyond it they are computed for every query. */
+const keptBytes = 384 * 2 ** 20;
+
+/** Per-example training gradients in a segment's eigenbasis, straight from the model's graph, kept while they fit. */
+export class RunGradients {
+  private readonly kept = new Map<string, FactorBatch[]>();
+  /** Activations that no weight touches, by basis: the same arrays serve every checkpoint and segment. */
+  private readonly shared = new Map<string, Matrix>();
+  private readonly statics: ReadonlySet<number>;
+  private bytes = 0;
+
+  constructor(
+    private readonly network: Network,
+    private readonly train: ModelExamples,
+  ) {
+    this.statics = staticSites(network.training);
+  }
+
+  /** The view that scoring takes, reporting to one call's task. */
+  during(task: Task): TrainingGradients {
+    return {
+      batches: (segment) => this.batches(segment, task),
+      scorePositions: (segment, queries) => this.scorePositions(segment, queries, task),
+    };
+  }
+
+  /** Passes over the training set that scoring this segment will take. */
+  passes(segment: CurvedSegment): number {
+    const rankOne = this.network.sites.some(isRankOne) && !this.kept.has(keyOf(segment)) ? 1 : 0;
+    const several = this.network.sites.every(isRankOne) ? 0 : 1;
+    return (rankOne + several) * segment.method.checkpoints.length;
+  }
+
+  /**
+   * `Σ_c g_iᵀ F(H) g_i` [examples] of a segment: each example's response to itself, at the segment's own checkpoints.
+   */
+  async selfScores(segment: CurvedSegment, algebra: Algebra, task: Task): Promise<Float64Array> {
+    const { sites } = this.network;
+    const factors = segment.factors!;
+    const total = new Float64Array(this.train.length);
+    const responses = factors.map((factor, site): Matrix => ({
+      dims: [sites[site]!.outputs, sites[site]!.inputs],
+      values: segment.method.respond(factor.eigenvalues),
+    }));
+    if (sites.some(isRankOne)) {
+      for await (const batch of this.batches(segment, task)) {
+        for (const [site, own] of batch.sites.entries()) {
+          if (!own) continue;
+          for (const [c, gradient] of own.gradients.entries()) {
+            const activation = own.activations[own.activations.length === 1 ? 0 : c]!;
+            const part = await algebra.selfScore(responses[site]!, activation, gradient);
+            part.forEach((value, row) => {
+              total[batch.from + row] = total[batch.from + row]! + value;
+            });
+          }
+        }
+      }
+    }
+    if (!sites.every(isRankOne)) {
+      const session = await this.network.session('self-scores', () => selfScoreGraph(this.network.training));
+      const feeds: Record<string, Tensor> = {};
+      responses.forEach(({ dims, values }, site) => {
+        feeds[inputNames.responses(site)] = { dtype: 'float32', dims, data: values };
+      });
+      await this.visit(segment, session, feeds, task, (outputs, from, count) => {
+        const part = floats(outputs, outputNames.scores);
+        for (let row = 0; row < count; row++) total[from + row] = total[from + row]! + part[row]!;
+      });
+    }
+    return total;
+  }
+
+  private async *batches(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
+    const key = keyOf(segment);
+    const kept = this.kept.get(key);
+    if (kept) {
+      yield* kept;
+      return;
+    }
+    const keep = this.bytes + this.factorBytes(segment) <= keptBytes;
+    const made: FactorBatch[] = [];
+    const sessions = await this.factorSessions(segment);
+    const checkpoints: Feeds[] = [];
+    for (const checkpoint of segment.method.checkpoints) checkpoints.push(await this.network.weights(checkpoint));
+    const subject = this.network.training;
+    for await (const batch of this.train.batches(subject.batch)) {
+      const feeds = { ...this.network.batchFeeds(subject, batch), ...(segment.factors ? basisFeeds(segment.factors) : {}) };
+      const outputs: Record<string, Tensor>[] = [];
+      for (const [index, weights] of checkpoints.entries()) {
+        task.step('gradients', `Training gradients of ${checkpointNames(segment)}`);
+        const session = index === 0 ? sessions.first : sessions.others;
+        outputs.push(await runWith(session, { ...weights, ...feeds }));
+      }
+      const made1 = this.factorBatch(segment, outputs, batch.indices[0]!, batch.indices.length);
+      if (keep) made.push(made1);
+      yield made1;
+    }
+    if (keep) {
+      this.kept.set(key, made);
+      this.bytes += this.factorBytes(segment);
+    }
+  }
+
+  /** The first checkpoint brings the activations that all share; the others need not. */
+  private async factorSessions(segment: CurvedSegment): Promise<{ first: Session; others: Session }> {
+    const projected = segment.factors !== undefined;
+    const all = new Set(this.network.sites.keys());
+    const moving = new Set([...all].filter((site) => !this.statics.has(site)));
+    const subject = this.network.training;
+    const first = await this.network.session(`factors ${projected}`, () => factorGraph(subject, all, projected));
+    const others = await this.network.session(`moving factors ${projected}`, () => factorGraph(subject, moving, projected));
+    return { first, others };
+  }
+
+  private factorBatch(
+    segment: CurvedSegment,
+    outputs: readonly Record<string, Tensor>[],
+    from: number,
+    count: number,
+  ): FactorBatch {
+    const sites = this.network.sites.map((site, index) => {
+      if (!isRankOne(site)) return undefined;
+      const rows = (name: string, width: number) => (output: Record<string, Tensor>) => ({
+        dims: [count, width],
+        values: floats(output, name).subarray(0, count * width),
+      });
+      const activation = rows(outputNames.activation(index), site.inputs);
+      const gradients = outputs.map(rows(outputNames.gradient(index), site.outputs));
+      if (!this.statics.has(index)) return { activations: outputs.map(activation), gradients };
+      const shared = `${index} ${segment.factors?.[index]?.activation.id} ${from}`;
+      if (!this.shared.has(shared)) this.shared.set(shared, activation(outputs[0]!));
+      return { activations: [this.shared.get(shared)!], gradients };
+    });
+    return { from, count, sites };
+  }
+
+  private async scorePositions(
+    segment: CurvedSegment,
+    queries: readonly (Matrix | undefined)[],
+    task: Task,
+  ): Promise<Float32Array> {
+    const count = queries.find((query) => query !== undefined)!.dims[0]!;
+    const total = new Float32Array(count * this.train.length);
+    const projected = segment.factors !== undefined;
+    const subject = this.network.training;
+    const session = await this.network.session(`scores ${projected}`, () => scoreGraph(subject, queryBatch, projected));
+    for (let start = 0; start < count; start += queryBatch) {
+      const end = Math.min(count, start + queryBatch);
+      const feeds = queryFeeds(queries, start, end);
+      await this.visit(segment, session, feeds, task, (outputs, from, rows) => {
+        const part = floats(outputs, outputNames.scores);
+        for (let q = start; q < end; q++) {
+          for (let row = 0; row < rows; row++) {
+            const at = q * this.train.length + from + row;
+            total[at] = total[at]! + part[(q - start) * subject.batch + row]!;
+          }
+        }
+      });
+    }
+    return total;
+  }
+
+  /** Runs a session over the whole training set at each of a segment's checkpoints. */
+  private async visit(
+    segment: CurvedSegment,
+    session: Session,
+    more: Feeds,
+    task: Task,
+    take: (outputs: Record<string, Tensor>, from: number, count: number) => void,
+  ): Promise<void> {
+    const subject = this.network.training;
+    const bases = segment.factors ? basisFeeds(segment.factors) : {};
+    for (const checkpoint of segment.method.checkpoints) {
+      const weights = await this.network.weights(checkpoint);
+      for await (const batch of this.train.batches(subject.batch)) {
+        task.step('scoring', `Scores of ${checkpointNames(segment)}`);
+        const outputs = await runWith(session, {
+          ...weights,
+          ...bases,
+          ...more,
+          ...this.network.batchFeeds(subject, batch),
+        });
+        take(outputs, batch.indices[0]!, batch.indices.length);
+      }
+    }
+  }
+
+  private factorBytes(segment: CurvedSegment): number {
+    const floatsPerExample = this.network.sites
+      .filter(isRankOne)
+      .reduce((sum, { inputs, outputs }) => sum + inputs + outputs, 0);
+    return 4 * floatsPerExample * this.train.length * segment.method.checkpoints.length;
+  }
+}
+
+/** Queries [start, end) of every site as inputs of the score graph, padded with zeros to its size. */
+function queryFeeds(queries: readonly (Matrix | undefined)[], start: number, end: number): Feeds {
+  const feeds: Record<string, Tensor> = {};
+  queries.forEach((query, site) => {
+    if (!query) return;
+    const [, outputs, inputs] = query.dims as [number, number, number];
+    const width = outputs * inputs;
+    const data = new Float32Array(queryBatch * width);
+    data.set(query.values.subarray(start * width, end * width));
+    feeds[inputNames.queries(site)] = { dtype: 'float32', dims: [queryBatch, outputs, inputs], data };
+  });
+  return feeds;
+}
+
+function keyOf({ method, factors }: CurvedSegment): string {
+  const bases = factors?.map(({ activation, gradient }) => `${activation.id} ${gradient.id}`) ?? [];
+  return [method.checkpoints.join(), ...bases].join('\n');
+}
+
+function checkpointNames({ method }: CurvedSegment): string {
+  const { length } = method.checkpoints;
+  return length === 1 ? 'one checkpoint' : `${length} checkpoints`;
+}
