@@ -1,6 +1,3 @@
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Session } from './session';
 
@@ -11,8 +8,7 @@ beforeAll(async () => {
 afterAll(() => session?.stop());
 
 test('a workspace without checkpoints does not start the extension', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'whence-e2e-'));
-  await writeFile(join(folder, 'notes.md'), '# nothing to attribute here\n');
+  const folder = await session.makeFolder({ 'notes.md': '# nothing to attribute here\n' });
   const workbench = await session.open(folder);
   await workbench.openFile('notes.md');
   await expect.poll(() => session.host.activated(), { timeout: 60_000 }).toContain('vscode.markdown-language-features');

@@ -11,10 +11,17 @@ declare module 'vitest' {
   }
 }
 
-/** Once for all files: what the tests need is there, and the extension is built anew and packaged as users get it. */
+/**
+ * Once for all files: what the tests need is there, and the extension is built anew and packaged as users get it.
+ * `WHENCE_VSIX` names a package to test instead.
+ */
 export default async function setup(project: TestProject): Promise<void> {
   findChromium();
   await installHost();
+  project.provide('vsix', process.env.WHENCE_VSIX ?? (await buildPackage()));
+}
+
+async function buildPackage(): Promise<string> {
   await promisify(execFile)(process.execPath, ['esbuild.mjs']);
-  project.provide('vsix', await packageExtension(process.cwd()));
+  return packageExtension(process.cwd());
 }

@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Browser } from 'playwright-core';
@@ -33,6 +33,13 @@ export class Session {
       filter: (source) => !left.test(basename(source)),
     });
     return copy;
+  }
+
+  async makeFolder(files: Readonly<Record<string, string>>): Promise<string> {
+    const folder = await mkdtemp(join(tmpdir(), 'whence-e2e-'));
+    this.copies.push(folder);
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+    return folder;
   }
 
   async open(folder: string, theme?: Theme): Promise<Workbench> {
