@@ -1,8 +1,9 @@
 import { bytesPerElement, type DType } from '../onnx/dtype';
 import type { Tensor } from '../onnx/runtime';
+import { bytesOf, tensorFromBytes } from '../onnx/tensor';
 import { WhenceError } from '../protocol/errors';
 import type { ByteSource } from './bytes';
-import { bytesOf, elementCount, formatDims, typedArrayFrom } from './tensor';
+import { elementCount, formatDims } from './tensor';
 
 const dtypeOfDescr: Readonly<Record<string, Exclude<DType, 'string' | 'bfloat16'>>> = {
   '<f4': 'float32',
@@ -46,7 +47,7 @@ export async function readNpy(source: ByteSource): Promise<Tensor> {
     );
   }
   const bytes = await source.read(end, length);
-  return { dtype, dims, data: typedArrayFrom(dtype, fortranOrder ? toRowMajor(bytes, dims, size) : bytes) };
+  return tensorFromBytes(dtype, dims, fortranOrder ? toRowMajor(bytes, dims, size) : bytes);
 }
 
 async function readHeader(source: ByteSource): Promise<{ text: string; end: number }> {
@@ -115,7 +116,7 @@ export function encodeNpy(tensor: Tensor): Uint8Array {
   const shape = tensor.dims.length === 1 ? `(${tensor.dims[0]},)` : `(${tensor.dims.join(', ')})`;
   const dictionary = `{'descr': '${descr}', 'fortran_order': False, 'shape': ${shape}, }`;
   const dataStart = Math.ceil((10 + dictionary.length + 1) / 64) * 64;
-  const body = bytesOf(tensor.data);
+  const body = bytesOf(tensor);
   const file = new Uint8Array(dataStart + body.length).fill(0x20, 0, dataStart);
   file.set([...magic, 1, 0]);
   new DataView(file.buffer).setUint16(8, dataStart - 10, true);

@@ -1,8 +1,9 @@
 import { bytesPerElement, type DType, isFloat } from '../onnx/dtype';
-import type { Tensor, TensorData } from '../onnx/runtime';
+import { fromBfloat16, fromFloat16 } from '../onnx/float16';
+import type { Tensor } from '../onnx/runtime';
+import { tensorFromBytes } from '../onnx/tensor';
 import { WhenceError } from '../protocol/errors';
 import type { ByteSource } from './bytes';
-import { bfloat16ToFloat32, float16ToFloat32 } from './halfFloat';
 
 /** A tensor that lies in a file: little-endian, row-major, `length` bytes from `offset`. Nothing is read until it is asked for. */
 export interface TensorRef {
@@ -23,43 +24,6 @@ export function formatDims(dims: readonly number[]): string {
   return `[${dims.join(', ')}]`;
 }
 
-/** Little-endian bytes as a typed array of its own, aligned memory. Strings have no such form: `unsupported-dtype`. */
-export function typedArrayFrom(dtype: DType, bytes: Uint8Array): TensorData {
-  const { buffer } = new Uint8Array(bytes);
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(buffer);
-    case 'float64':
-      return new Float64Array(buffer);
-    case 'int8':
-      return new Int8Array(buffer);
-    case 'int16':
-      return new Int16Array(buffer);
-    case 'int32':
-      return new Int32Array(buffer);
-    case 'int64':
-      return new BigInt64Array(buffer);
-    case 'uint8':
-    case 'bool':
-      return new Uint8Array(buffer);
-    case 'float16':
-    case 'bfloat16':
-    case 'uint16':
-      return new Uint16Array(buffer);
-    case 'uint32':
-      return new Uint32Array(buffer);
-    case 'uint64':
-      return new BigUint64Array(buffer);
-    case 'string':
-      throw new WhenceError('unsupported-dtype', 'A tensor of strings has no numbers to read.');
-  }
-}
-
-/** A typed array's memory as bytes, not copied. */
-export function bytesOf(array: TensorData): Uint8Array {
-  return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
 /** Reads a tensor as it is stored. Fails with `malformed-file` where its bytes and its shape disagree. */
 export async function readTensor(ref: TensorRef): Promise<Tensor> {
   if (ref.dtype !== 'string' && ref.length !== elementCount(ref.dims) * bytesPerElement[ref.dtype]) {
@@ -70,7 +34,7 @@ export async function readTensor(ref: TensorRef): Promise<Tensor> {
     );
   }
   const bytes = await ref.source.read(ref.offset, ref.length);
-  return { dtype: ref.dtype, dims: ref.dims, data: typedArrayFrom(ref.dtype, bytes) };
+  return tensorFromBytes(ref.dtype, ref.dims, bytes);
 }
 
 /**
@@ -100,10 +64,11 @@ export async function readFloat32(ref: TensorRef): Promise<Float32Array> {
   return values;
 }
 
-function toFloat32(tensor: Tensor): Float32Array {
+/** A tensor of floating type, its elements rounded to float32; a float32 one's own memory. */
+export function toFloat32(tensor: Tensor): Float32Array {
   const { dtype, data } = tensor;
   if (data instanceof Float32Array) return data;
-  if (data instanceof Uint16Array) return dtype === 'float16' ? float16ToFloat32(data) : bfloat16ToFloat32(data);
+  if (data instanceof Uint16Array) return Float32Array.from(data, dtype === 'float16' ? fromFloat16 : fromBfloat16);
   return Float32Array.from(data as Float64Array);
 }
 

@@ -1,9 +1,10 @@
 import { visit } from 'jsonc-parser';
 import { bytesPerElement, type DType } from '../../onnx/dtype';
 import type { Tensor } from '../../onnx/runtime';
+import { bytesOf } from '../../onnx/tensor';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
-import { bytesOf, elementCount, formatDims, type TensorRef } from '../tensor';
+import { elementCount, formatDims, type TensorRef } from '../tensor';
 
 /** What a checkpoint file holds: its tensors by name, unread, and what its writer noted. */
 export interface CheckpointContent {
@@ -185,7 +186,7 @@ export function encodeSafetensors(
   const chunks: Uint8Array[] = [];
   let offset = 0;
   for (const [name, tensor] of sortByAlignment(tensors)) {
-    const bytes = bytesOf(tensor.data);
+    const bytes = bytesOf(tensor);
     header[name] = {
       dtype: nameOfDtype(tensor.dtype),
       shape: tensor.dims,
