@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import { type Connection, connect, type Handlers } from '../protocol/connection';
-import type { FileUse } from '../protocol/engineApi';
+import type { FileUse, WorkspaceReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import type { ExampleId } from '../protocol/model';
 import type { DataHostApi, DataViewApi } from '../protocol/viewApi';
@@ -21,6 +21,8 @@ interface OpenEditor {
   readonly connection: Connection<DataViewApi, DataHostApi>;
   /** Settles once the page asked for its file: from then on it can be told to reveal. */
   readonly ready: Promise<void>;
+  /** What the page's answers were made from; another report makes them old. */
+  report: WorkspaceReport | undefined;
   attribute(index: number): Promise<void>;
 }
 
@@ -52,14 +54,18 @@ export class DataEditors implements vscode.CustomReadonlyEditorProvider, vscode.
   }
 
   resolveCustomEditor({ uri }: vscode.CustomDocument, panel: vscode.WebviewPanel): void {
-    let setReady = () => {};
+    let announce = () => {};
     const ready = new Promise<void>((resolve) => {
-      setReady = resolve;
+      announce = resolve;
     });
     const connection = connect<DataViewApi, DataHostApi>(webviewPort(panel), { peer: 'The data view' });
     const attribute = (index: number) => this.#attributeFrom(uri, index);
+    const editor: OpenEditor = { uri, panel, connection, ready, attribute, report: undefined };
+    const setReady = () => {
+      editor.report = this.#runs.report;
+      announce();
+    };
     connection.serve(this.#handlers(uri, setReady, attribute));
-    const editor: OpenEditor = { uri, panel, connection, ready, attribute };
     this.#open.add(editor);
     if (panel.active) this.#active = editor;
     panel.onDidChangeViewState(() => {
@@ -141,9 +147,10 @@ export class DataEditors implements vscode.CustomReadonlyEditorProvider, vscode.
   }
 
   #refresh(): void {
-    for (const { connection, panel } of this.#open) {
-      // A hidden page is gone and asks anew when it is shown.
-      if (panel.visible) void connection.remote.refresh({}).catch(() => {});
+    for (const { connection, panel, report } of this.#open) {
+      // A hidden page is gone and asks anew when it is shown; one that has no answer yet will get the newest.
+      const old = report !== undefined && report !== this.#runs.report;
+      if (panel.visible && old) void connection.remote.refresh({}).catch(() => {});
     }
   }
 }

@@ -10,8 +10,8 @@ import { readLines } from './outputLines';
 export interface EngineClientOptions {
   /** The worker's bundle. */
   readonly modulePath: string;
-  /** Variables on top of this process's own, asked for at each start. */
-  environment(): Readonly<Record<string, string>>;
+  /** The worker's command line, asked for at each start. */
+  programArguments(): readonly string[];
   /** One line that the worker wrote to its stdout or stderr. */
   onLine(line: string): void;
   /** The worker ended without being asked to; `reason` holds the last lines of its stderr. */
@@ -90,14 +90,14 @@ export class EngineClient {
   }
 
   #start(): Worker {
-    const { modulePath, environment, onLine, onDidExit } = this.#options;
-    const child = fork(modulePath, [], {
+    const { modulePath, programArguments, onLine, onDidExit } = this.#options;
+    const child = fork(modulePath, programArguments(), {
       // Flags of the extension host, such as an inspector's port, are not the worker's.
       execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Inside Electron the executable is VS Code itself; this makes it behave as Node.
-      env: { ...process.env, ...environment(), ELECTRON_RUN_AS_NODE: '1' },
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
     });
     readLines(child.stdout, onLine);
     readLines(child.stderr, onLine);

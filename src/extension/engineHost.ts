@@ -15,7 +15,7 @@ export class EngineHost implements vscode.Disposable {
     this.#log = log;
     this.#client = new EngineClient({
       modulePath: vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.mjs').fsPath,
-      environment: () => ({ WHENCE_DEVICE: readSettings().device }),
+      programArguments: deviceArguments,
       onLine: (line) => log.info(line),
       onDidExit: (reason) => void this.#announceExit(reason),
     });
@@ -49,6 +49,12 @@ export class EngineHost implements vscode.Disposable {
     if (chosen === restart) await vscode.commands.executeCommand('whence.restartEngine');
     else if (chosen === showLog) this.#log.show();
   }
+}
+
+/** `auto` leaves the choice to `whence.json`, which leaves it to the engine. */
+function deviceArguments(): readonly string[] {
+  const { device } = readSettings();
+  return device === 'auto' ? [] : ['--device', device];
 }
 
 /** A worker reads files and runs a model that came with the workspace, so there is none before the user trusts it. */

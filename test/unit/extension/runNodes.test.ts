@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import { foundSentence, type RunNode, runNodes } from '../../../src/extension/runNodes';
+import type { Proposal, QualityReport, WorkspaceReport } from '../../../src/protocol/engineApi';
+import type { TrainingRun } from '../../../src/protocol/model';
+import { english } from './english';
+
+const run: TrainingRun = {
+  config: '/ws/run/whence.json',
+  name: 'run',
+  folder: '/ws/run',
+  model: '/ws/run/model.onnx',
+  checkpoints: [
+    { file: '/ws/run/step-500.safetensors', step: 500, learningRate: 0.1 },
+    { file: '/ws/run/step-1000.safetensors', step: 1000, learningRate: 0.0123456, trainingLoss: 0.5 },
+  ],
+  splits: [{ name: 'train', format: 'idx', files: ['/ws/run/images.gz', '/ws/run/labels.gz'], examples: 5000 }],
+  classes: ['cat', 'dog'],
+  optimizer: 'SGD, momentum 0.9',
+  loss: 'cross-entropy',
+  segments: [{ from: 0, to: 1000, totalLearningRate: 31.25, checkpoints: [500, 1000] }],
+  problems: [],
+};
+
+const proposal: Proposal = {
+  config: '/ws/other/whence.json',
+  text: '{}',
+  checkpoints: [
+    { file: '/ws/other/a.pt', step: 10 },
+    { file: '/ws/other/b.pt', step: 2000 },
+  ],
+  splits: [],
+  problems: [{ severity: 'warning', message: 'There is no log.', mend: 'Say the learning rate.' }],
+};
+
+function nodes(report: Partial<WorkspaceReport>, qualities: Record<string, QualityReport> = {}): readonly RunNode[] {
+  const whole = { runs: [], proposals: [], problems: [], ...report };
+  return runNodes(whole, new Map(Object.entries(qualities)), english);
+}
+
+function all(some: readonly RunNode[]): readonly RunNode[] {
+  return some.flatMap((node) => [node, ...all(node.children ?? [])]);
+}
+
+function find(some: readonly RunNode[], label: string): RunNode {
+  const found = all(some).find((node) => node.label === label);
+  if (!found) throw new Error(`there is no row ${label} among ${all(some).map((node) => node.label)}`);
+  return found;
+}
+
+describe('runNodes', () => {
+  it('shows a run with what it is made of', () => {
+    const [root] = nodes({ runs: [run] });
+    expect(root?.children?.map(({ label }) => label)).toEqual(['Checkpoints', 'Model', 'Data', 'Segments']);
+    expect(root).toMatchObject({ label: 'run', context: 'run', description: 'step 1,000 · SGD, momentum 0.9' });
+    expect(find([root as RunNode], 'step 1,000').description).toBe('learning rate 0.0123');
+    expect(find([root as RunNode], 'train').description).toBe('5,000 examples · idx');
+    expect(find([root as RunNode], 'steps 0–1,000').description).toBe('total learning rate 31.3');
+  });
+
+  it('adds what a check measured to the checkpoints that it measured', () => {
+    const quality: QualityReport = {
+      examples: 100,
+      checkpoints: [{ step: 500, accuracy: 0.8349, loss: 0.4999, loggedLoss: 0.51 }],
+      problems: [{ severity: 'error', message: 'Not what training logged.' }],
+    };
+    const shown = nodes({ runs: [run] }, { [run.config]: quality });
+    expect(find(shown, 'step 500').description).toBe('learning rate 0.1 · accuracy 83.5 % · loss 0.5');
+    expect(find(shown, 'step 500').tooltip).toContain('logged loss 0.51');
+    expect(find(shown, 'step 1,000').description).toBe('learning rate 0.0123');
+    expect(shown[0]).toMatchObject({ icon: 'error', severity: 'error' });
+    expect(find(shown, 'Problems').children).toHaveLength(1);
+  });
+
+  it('offers to set a proposal up, and tells how to mend what is missing', () => {
+    const shown = nodes({ proposals: [proposal] });
+    expect(shown[0]).toMatchObject({ label: 'other', description: 'not set up', context: 'proposal' });
+    expect(find(shown, 'Set Up This Workspace')).toMatchObject({ context: 'setUp', config: proposal.config });
+    expect(find(shown, 'There is no log.')).toMatchObject({ description: 'Say the learning rate.', icon: 'warning' });
+    expect(foundSentence(proposal, english)).toBe('Found 2 checkpoints (steps 10–2,000), no ONNX model.');
+  });
+
+  it('gives every row an id of its own', () => {
+    const twice = { ...run, config: '/ws/run2/whence.json' };
+    const ids = all(nodes({ runs: [run, twice], proposals: [proposal] })).map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+  });
+});
