@@ -22,7 +22,7 @@ test('suspect labels are ranked, decided, undone, and decisions outlive the wind
   const rows = whence.row(suspect);
   await rows.first().waitFor({ timeout: 120_000 });
   expect(await rows.count()).toBeGreaterThan(3);
-  const [name = ''] = /^#\d+/.exec(await rows.first().innerText()) ?? [];
+  const [name = ''] = /^#\d+/.exec((await rows.first().textContent()) ?? '') ?? [];
   const row = whence.row(new RegExp(`^${name} `));
   const before = await readdir(folder);
 
@@ -33,7 +33,7 @@ test('suspect labels are ranked, decided, undone, and decisions outlive the wind
   expect(written).toHaveLength(1);
 
   await workbench.command('Whence: Undo Review Decision');
-  await expect.poll(() => row.innerText()).not.toContain('relabelled');
+  await expect.poll(() => row.textContent()).not.toContain('relabelled');
 
   await row.click({ button: 'right' });
   await workbench.pick('Exclude from Training');
