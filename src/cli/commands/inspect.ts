@@ -1,0 +1,59 @@
+import { resolve } from 'node:path';
+import type { Proposal } from '../../protocol/engineApi';
+import type { TrainingRun } from '../../protocol/model';
+import { toJson } from '../json';
+import { problemLine } from '../runs';
+import type { CommandSession } from '../session';
+import { table } from '../table';
+
+/** Prints what a folder holds: runs, what could become one, and what is missing. */
+export async function inspect(session: CommandSession, folder: string, json: boolean): Promise<void> {
+  const report = await session.engine.inspect({ folder: resolve(folder) }, session.call);
+  if (json) return session.print(toJson(report));
+  const parts = [
+    ...report.runs.map(runText),
+    ...report.proposals.map(proposalText),
+    ...report.problems.map(problemLine),
+  ];
+  session.print(parts.length > 0 ? parts.join('\n\n') : 'No training run was found here.');
+}
+
+function runText(run: TrainingRun): string {
+  const splits = run.splits.map(
+    ({ name, format, examples, files }) => `  ${name}: ${examples} examples, ${format}: ${files.join(', ')}`,
+  );
+  const segments = run.segments.map(({ from, to }) => `${from}-${to}`).join(', ');
+  const checkpoints = table(
+    [{ title: '  step', align: 'right' }, { title: 'learning rate' }, { title: 'loss' }, { title: 'file' }],
+    run.checkpoints.map(({ step, learningRate, trainingLoss, file }) => [
+      String(step),
+      learningRate?.toPrecision(3) ?? '',
+      trainingLoss?.toPrecision(3) ?? '',
+      file,
+    ]),
+  );
+  return [
+    `${run.name}  ${run.config}`,
+    `  model: ${run.model}`,
+    ...splits,
+    ...(run.classes.length > 0 ? [`  classes: ${run.classes.join(', ')}`] : []),
+    `  optimizer: ${run.optimizer}; loss: ${run.loss}`,
+    ...(segments ? [`  segments: ${segments}`] : []),
+    checkpoints,
+    ...run.problems.map(problemLine),
+  ].join('\n');
+}
+
+function proposalText(proposal: Proposal): string {
+  const splits = proposal.splits.map(
+    ({ name, examples, files }) => `  ${name}: ${examples} examples: ${files.join(', ')}`,
+  );
+  return [
+    `Not set up: ${proposal.config} would describe`,
+    `  model: ${proposal.model ?? 'not found'}`,
+    `  ${proposal.checkpoints.length} checkpoints, steps ${proposal.checkpoints.map(({ step }) => step).join(', ')}`,
+    ...splits,
+    ...proposal.problems.map(problemLine),
+    'Set it up with `whence setup DIR`.',
+  ].join('\n');
+}

@@ -1,0 +1,29 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { childPort } from '../protocol/childPort';
+import { connect, type RemoteApi } from '../protocol/connection';
+import type { EngineApi } from '../protocol/engineApi';
+
+/** The engine in its own process, as the extension runs it. */
+export interface EngineProcess {
+  readonly engine: RemoteApi<EngineApi>;
+  /** Ends the process whatever it is doing; what it has stored stays whole. */
+  kill(): void;
+}
+
+/** `program` is the bundled worker; `device` overrides what the run's `whence.json` asks for. */
+export function startEngine(program: URL, device?: string): EngineProcess {
+  const child = fork(fileURLToPath(program), device ? ['--device', device] : [], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  const connection = connect<EngineApi>(childPort(child), { peer: 'The engine' });
+  return {
+    engine: connection.remote,
+    kill() {
+      connection.dispose();
+      child.kill('SIGKILL');
+    },
+  };
+}

@@ -1,0 +1,73 @@
+import { relative } from 'node:path';
+import type { ExampleId, Influence, Label, Location, MethodName, Prediction, TrainingRun } from '../protocol/model';
+
+export function exampleName({ split, index }: ExampleId): string {
+  return `${split}:${index}`;
+}
+
+/** A class's name, or the number itself where classes have none or the label is no class. */
+export function labelName(label: Label, classes: readonly string[]): string {
+  return classes[label] ?? (Number.isInteger(label) ? String(label) : label.toPrecision(4));
+}
+
+/** `data/test.csv:18` for a line of text, `data/images.gz #17` for a place in a binary file. */
+export function placeName({ file, index, line }: Location, from = process.cwd()): string {
+  const inside = relative(from, file);
+  const name = inside && !inside.startsWith('..') ? inside : file;
+  return line === undefined ? `${name} #${index}` : `${name}:${line}`;
+}
+
+/** With its sign always, three digits, in the measurement's own units. */
+export function signed(score: number): string {
+  const size = Math.abs(score);
+  const digits = size !== 0 && (size < 1e-3 || size >= 1e5) ? size.toExponential(2) : size.toPrecision(3);
+  return `${score < 0 ? '-' : '+'}${digits}`;
+}
+
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+export interface Direction {
+  /** A heading: what examples of this direction did. */
+  readonly heading: string;
+  /** Before a score. */
+  readonly verb: string;
+}
+
+/** What a positive and a negative score mean for the measurement, in words. */
+export function directions(
+  { kind, target }: Influence['measurement'],
+  classes: readonly string[],
+): [Direction, Direction] {
+  const name = labelName(target, classes);
+  if (kind === 'loss') {
+    return [
+      { heading: `Lowered the loss of ${name}`, verb: 'lowered the loss' },
+      { heading: `Raised the loss of ${name}`, verb: 'raised the loss' },
+    ];
+  }
+  return [
+    { heading: `Pushed towards ${name}`, verb: `towards ${name}` },
+    { heading: `Pushed away from ${name}`, verb: `away from ${name}` },
+  ];
+}
+
+export function measurementName({ kind, target }: Influence['measurement'], classes: readonly string[]): string {
+  return `${kind} of ${labelName(target, classes)}`;
+}
+
+export const methodNames: Readonly<Record<MethodName, string>> = {
+  source: 'SOURCE',
+  'influence-functions': 'EK-FAC influence functions',
+  tracin: 'TracIn',
+};
+
+/** `label Coat, predicted Pullover (87.2 %), wrong`; for regressions the two numbers. */
+export function predictionWords(label: Label, prediction: Prediction, { classes, loss }: TrainingRun): string {
+  const given = `label ${labelName(label, classes)}`;
+  const predicted = `predicted ${labelName(prediction.predicted, classes)}`;
+  if (loss === 'squared-error') return `${given}, ${predicted}`;
+  const verdict = prediction.predicted === label ? 'right' : 'wrong';
+  return `${given}, ${predicted} (${percent(prediction.confidence)}), ${verdict}`;
+}
