@@ -27,14 +27,22 @@ export function childPort(child: ForkedChild): Port {
   let stderr = '';
   let ending: string | undefined;
   let closed: string | undefined;
+  let closing: unknown;
 
   const close = () => {
+    // A timer left over would keep the parent alive.
+    clearTimeout(closing);
     if (closed !== undefined) return;
     const words = stderr.trimEnd().split('\n').slice(-stderrLines).join('\n');
     closed = [ending ?? 'its channel was closed.', words].filter(Boolean).join('\n');
     for (const listener of closeListeners) listener(closed);
     messageListeners.clear();
     closeListeners.clear();
+  };
+
+  const closeIn = (milliseconds: number) => {
+    clearTimeout(closing);
+    if (closed === undefined) closing = setTimeout(close, milliseconds);
   };
 
   child.stderr?.on('data', (chunk) => {
@@ -45,13 +53,15 @@ export function childPort(child: ForkedChild): Port {
   });
   child.on('error', (error) => {
     ending ??= error.message;
-    setTimeout(close, lastWordsMilliseconds);
+    closeIn(lastWordsMilliseconds);
   });
   child.on('exit', (code, signal) => {
     ending ??= signal ? `the process was ended by ${signal}.` : `the process ended with exit code ${code}.`;
-    setTimeout(close, lastWordsMilliseconds);
+    closeIn(lastWordsMilliseconds);
   });
-  child.on('disconnect', () => setTimeout(close, channelMilliseconds));
+  child.on('disconnect', () => {
+    if (ending === undefined) closeIn(channelMilliseconds);
+  });
   child.on('close', close);
 
   return {
