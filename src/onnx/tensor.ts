@@ -32,7 +32,8 @@ export function tensorFromBytes(dtype: DType, dims: readonly number[], bytes: Ui
       `A ${dtype} tensor of shape [${dims.join(', ')}] takes ${length * width} bytes, not ${bytes.byteLength}.`,
     );
   }
-  const aligned = bytes.byteOffset % width === 0 ? bytes : bytes.slice();
+  // Not `slice`, which in Node's Buffer is a view again.
+  const aligned = bytes.byteOffset % width === 0 ? bytes : new Uint8Array(bytes);
   return { dtype, dims, data: new arrays[dtype](aligned.buffer as ArrayBuffer, aligned.byteOffset, length) };
 }
 
