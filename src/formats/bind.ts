@@ -60,7 +60,10 @@ export async function bindWeights(
   const byShape = () =>
     open().filter(
       ({ initializer, tensor }) =>
-        weights.has(initializer.name) && !checkpoint.has(initializer.name) && !names.has(tensor.name),
+        weights.has(initializer.name) &&
+        !checkpoint.has(initializer.name) &&
+        !names.has(tensor.name) &&
+        !isStatistic(tensor.name),
     );
   // Each pair that is settled may leave the next shape unique.
   while (settle(byShape(), bind));

@@ -24,7 +24,7 @@ const exportAgain =
 /** Throws `binding-failed` with the first and most telling reason, unless nothing of weight is left over. */
 export function failBinding(leftovers: Leftovers): void {
   const { model, checkpoint, initializers, weights, tensors } = leftovers;
-  const reason = misfit(leftovers) ?? ambiguity(leftovers) ?? folded(leftovers);
+  const reason = misfit(leftovers) ?? folded(leftovers) ?? ambiguity(leftovers);
   if (reason) throw reason;
   const [tensor] = tensors;
   if (tensor) {
@@ -89,9 +89,10 @@ function ambiguity({ model, matches }: Leftovers): WhenceError | undefined {
 }
 
 /** Weights and biases of a normalisation that the exporter multiplied into the layer before it. */
-function folded({ model, tensors, checkpoint }: Leftovers): WhenceError | undefined {
+function folded({ model, initializers, weights, tensors, checkpoint }: Leftovers): WhenceError | undefined {
+  const places = initializers.filter(({ name }) => weights.has(name)).length;
   const gone = tensors.filter(({ name }) => checkpoint.has(name.replace(/[^.]+$/, 'running_mean')));
-  if (gone.length === 0) return undefined;
+  if (gone.length === 0 || tensors.length <= places) return undefined;
   return new WhenceError(
     'binding-failed',
     `The export folded a batch normalisation into the layer before it: the model has no ${list(gone)}.`,
