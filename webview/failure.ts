@@ -13,7 +13,7 @@ export function failureStatus(error: ErrorData, action: FailureAction | undefine
     place && [element('dt', {}, 'Place'), element('dd', {}, element('code', {}, breakable(place)))],
   ].flatMap((pair) => pair || []);
   const actButton = action && button(action.label, act);
-  if (actButton) actButton.dataset['key'] = 'act';
+  if (actButton) actButton.dataset.key = 'act';
   return element(
     'section',
     { class: `status ${cancelled ? 'note' : 'failed'}`, role: cancelled ? 'status' : 'alert' },

@@ -4,9 +4,9 @@
  */
 export function keepingFocus(root: HTMLElement, change: () => void): void {
   const held = document.activeElement;
-  const key = held instanceof HTMLElement && root.contains(held) ? held.dataset['key'] : undefined;
+  const key = held instanceof HTMLElement && root.contains(held) ? held.dataset.key : undefined;
   change();
   if (key === undefined || (held?.isConnected ?? false)) return;
-  const successor = [...root.querySelectorAll<HTMLElement>('[data-key]')].find((node) => node.dataset['key'] === key);
+  const successor = [...root.querySelectorAll<HTMLElement>('[data-key]')].find((node) => node.dataset.key === key);
   successor?.focus({ preventScroll: true });
 }

@@ -1,23 +1,19 @@
 import {
-  type Badge,
   type Button,
   type Dropdown,
   type Option,
   type ProgressRing,
   provideVSCodeDesignSystem,
-  vsCodeBadge,
   vsCodeButton,
   vsCodeDivider,
   vsCodeDropdown,
   vsCodeOption,
   vsCodeProgressRing,
-  vsCodeTag,
 } from '@vscode/webview-ui-toolkit';
 import { setAttributes } from './element';
 
 declare global {
   interface HTMLElementTagNameMap {
-    'vscode-badge': Badge;
     'vscode-button': Button;
     'vscode-dropdown': Dropdown;
     'vscode-option': Option;
@@ -28,13 +24,11 @@ declare global {
 /** The only file that knows the widget toolkit: another one is a change of this file. Call once, before any widget is made. */
 export function registerWidgets(): void {
   provideVSCodeDesignSystem().register(
-    vsCodeBadge(),
     vsCodeButton(),
     vsCodeDivider(),
     vsCodeDropdown(),
     vsCodeOption(),
     vsCodeProgressRing(),
-    vsCodeTag(),
   );
 }
 
@@ -76,19 +70,6 @@ export function dropdown<Value extends string>(
 export function progressRing(name: string): HTMLElement {
   const node = document.createElement('vscode-progress-ring');
   setAttributes(node, { 'aria-label': name });
-  return node;
-}
-
-/** A small count. */
-export function badge(text: string): HTMLElement {
-  const node = document.createElement('vscode-badge');
-  node.append(text);
-  return node;
-}
-
-export function tag(text: string): HTMLElement {
-  const node = document.createElement('vscode-tag');
-  node.append(text);
   return node;
 }
 

@@ -2,28 +2,27 @@ import { scaleBand, scaleLinear, select } from 'd3';
 import type { Segment } from '../../src/protocol/model';
 import { element, spoken } from '../element';
 import { count } from '../numbers';
+import type { BarDomain } from './signedBar';
 
-const height = 22;
+const height = 32;
 const step = 8;
 
 export interface SegmentChart {
   /** Contributions that sum to the example's score. */
   readonly values: readonly number[];
   readonly segments: readonly Segment[];
-  /** Largest absolute contribution of all charts that stand together. */
-  readonly largest: number;
+  /** The range of contributions that all charts that stand together share. */
+  readonly domain: BarDomain;
   readonly write: (value: number) => string;
 }
 
 /** One column per segment, up from the middle where positive, down where negative; the same numbers as text for who can't see it. */
 export function segmentChart(chart: SegmentChart): HTMLElement {
-  const { values, largest } = chart;
+  const { values, domain } = chart;
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const width = values.length * step;
   const x = scaleBand(values.keys(), [0, width]).paddingInner(0.25);
-  const y = scaleLinear()
-    .domain([-largest || -1, largest || 1])
-    .range([height, 0]);
+  const y = scaleLinear().domain(domain).range([height, 0]);
   const drawing = select(svg)
     .attr('class', 'segment-chart')
     .attr('aria-hidden', 'true')
@@ -45,7 +44,7 @@ export function segmentChart(chart: SegmentChart): HTMLElement {
 }
 
 /** "By segment: steps 0-390 +0.010; steps 390-780 +0.050." */
-export function segmentText({ values, segments, write }: Omit<SegmentChart, 'largest'>): string {
+export function segmentText({ values, segments, write }: Omit<SegmentChart, 'domain'>): string {
   const parts = values.map((value, index) => `${segmentName(segments[index], index)} ${write(value)}`);
   return `By segment: ${parts.join('; ')}.`;
 }

@@ -1,6 +1,7 @@
 import { connect } from '../../src/protocol/connection';
 import { toErrorData } from '../../src/protocol/errors';
 import type {
+  FailureAction,
   InfluenceHostApi,
   InfluenceResult,
   InfluenceSnapshot,
@@ -37,7 +38,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
       ),
     );
   };
-  const act = (kind: 'retry' | 'set-up') => ask(host.act({ kind }));
+  const act = (kind: FailureAction['kind']) => ask(host.act({ kind }));
   const running = runningStatus(() => ask(host.cancel({})));
   let shownResult = '';
   let hostSpoke = false;
@@ -54,7 +55,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
     const { influence } = result;
     const shown = Math.max(influence.towards.length, influence.away.length);
     const more = button('Show more', () => ask(host.choose({ top: shown * 2 })), 'secondary');
-    more.dataset['key'] = 'more';
+    more.dataset.key = 'more';
     const foot = element(
       'footer',
       {},
@@ -77,33 +78,28 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
     ];
   }
 
-  function showStatus(snapshot: InfluenceSnapshot): void {
+  /** What stands above the result. */
+  function statusOf(snapshot: InfluenceSnapshot): Node | undefined {
     switch (snapshot.state) {
       case 'empty':
-        return fill(
-          statusRegion,
-          emptyState(snapshot.reason, () => act('set-up')),
-        );
+        return emptyState(snapshot.reason, () => act('set-up'));
       case 'running':
         running.update(snapshot.query, snapshot.progress);
-        if (!running.node.isConnected) fill(statusRegion, running.node);
-        return;
+        return running.node;
       case 'failed': {
         const { error, action } = snapshot;
-        return fill(
-          statusRegion,
-          failureStatus(error, action, () => action && ask(host.act({ kind: action.kind }))),
-        );
+        return failureStatus(error, action, () => action && act(action.kind));
       }
       case 'shown':
-        return fill(statusRegion, snapshot.stale && staleStatus(() => act('retry')));
+        return snapshot.stale ? staleStatus(() => act('retry')) : undefined;
     }
   }
 
   function show(snapshot: InfluenceSnapshot): void {
     keepingFocus(root, () => {
-      root.dataset['state'] = snapshot.state;
-      showStatus(snapshot);
+      root.dataset.state = snapshot.state;
+      const status = statusOf(snapshot);
+      if (!status?.isConnected) fill(statusRegion, status);
       showResult(resultOf(snapshot));
     });
     resultRegion.setAttribute('aria-busy', String(snapshot.state === 'running'));

@@ -109,7 +109,7 @@ export class VirtualGrid {
   private take(target: EventTarget | null): boolean {
     const cell = target instanceof Element ? target.closest<HTMLElement>('[role=gridcell]') : null;
     if (!cell) return false;
-    this.setPosition(Number(cell.dataset['position']));
+    this.setPosition(Number(cell.dataset.position));
     return true;
   }
 

@@ -1,6 +1,6 @@
 import type { ClassInfluence, Label } from '../../../src/protocol/model';
 import type { InfluenceResult } from '../../../src/protocol/viewApi';
-import { type BarDomain, signedBar } from '../../charts/signedBar';
+import { type BarDomain, signedBar, zeroAndAll } from '../../charts/signedBar';
 import { element, spoken } from '../../element';
 import { count, percent, scoreFormat } from '../../numbers';
 import { button } from '../../ui';
@@ -29,12 +29,9 @@ export function groupSentences(result: InfluenceResult): readonly string[] {
 export function classFilter(result: InfluenceResult, narrow: (labels: readonly Label[]) => void): HTMLElement {
   const chosen = new Set(result.labels);
   const entries = withChosen(result);
-  const least = Math.min(0, ...entries.map(({ away }) => -Math.abs(away)));
-  const greatest = Math.max(0, ...entries.map(({ towards }) => Math.abs(towards)));
-  const write = scoreFormat(Math.max(-least, greatest));
-  const items = entries.map((entry) =>
-    element('li', {}, classToggle(entry, result, [least, greatest], write, chosen, narrow)),
-  );
+  const domain = zeroAndAll(entries.flatMap(({ towards, away }) => [Math.abs(towards), -Math.abs(away)]));
+  const write = scoreFormat(Math.max(...domain.map(Math.abs)));
+  const items = entries.map((entry) => element('li', {}, classToggle(entry, result, domain, write, chosen, narrow)));
   const list = element('ul', { class: 'classes' }, ...items.slice(0, shownAtFirst));
   const details = element(
     'details',
@@ -48,7 +45,7 @@ export function classFilter(result: InfluenceResult, narrow: (labels: readonly L
   }
   if (chosen.size > 0) {
     const clear = button('All classes', () => narrow([]), 'secondary');
-    clear.dataset['key'] = 'all-classes';
+    clear.dataset.key = 'all-classes';
     details.append(clear);
   }
   return details;

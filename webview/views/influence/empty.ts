@@ -5,7 +5,7 @@ import { button } from '../../ui';
 export function emptyState(reason: 'no-run' | 'no-query', setUp: () => void): HTMLElement {
   if (reason === 'no-run') {
     const start = button('Set Up This Workspace', setUp);
-    start.dataset['key'] = 'act';
+    start.dataset.key = 'act';
     return element(
       'section',
       { class: 'empty' },

@@ -1,12 +1,11 @@
 import type { ExampleId, InfluentialExample } from '../../../src/protocol/model';
 import type { InfluenceResult } from '../../../src/protocol/viewApi';
 import { segmentChart } from '../../charts/segments';
-import { type BarDomain, signedBar } from '../../charts/signedBar';
+import { type BarDomain, signedBar, swatch, zeroAndAll } from '../../charts/signedBar';
 import { element } from '../../element';
-import { scoreFormat } from '../../numbers';
+import { count, scoreFormat } from '../../numbers';
 import { shortPreview } from '../../preview';
 import { rovingFocus } from '../../rovingFocus';
-import { badge } from '../../ui';
 import { directions, exampleName, isRegression, labelName } from '../../vocabulary';
 
 /** The two lists, on one scale, so that a bar here compares with a bar there. */
@@ -17,7 +16,7 @@ export function exampleLists(result: InfluenceResult, open: (example: ExampleId)
   const largest = Math.max(0, ...all.map(({ score }) => Math.abs(score)));
   const scale: ListScale = {
     largest,
-    largestSegment: Math.max(0, ...all.flatMap(({ bySegment }) => bySegment.map(Math.abs))),
+    segments: zeroAndAll(all.flatMap(({ bySegment }) => bySegment)),
     write: scoreFormat(largest),
   };
   return element(
@@ -30,7 +29,7 @@ export function exampleLists(result: InfluenceResult, open: (example: ExampleId)
 
 interface ListScale {
   readonly largest: number;
-  readonly largestSegment: number;
+  readonly segments: BarDomain;
   readonly write: (score: number) => string;
 }
 
@@ -45,9 +44,9 @@ function exampleList(
   const heading = element(
     'h2',
     { title },
-    element('span', { class: `arrow ${direction}`, 'aria-hidden': 'true' }, direction === 'towards' ? '+' : '\u2212'),
+    swatch(direction),
     element('span', { class: 'title' }, title),
-    badge(String(entries.length)),
+    element('span', { class: 'count' }, count(entries.length)),
   );
   if (entries.length === 0) {
     return element(
@@ -72,7 +71,7 @@ function exampleRow(
   direction: string,
   domain: BarDomain,
   { influence, classes }: InfluenceResult,
-  { largestSegment, write }: ListScale,
+  { segments, write }: ListScale,
 ): HTMLElement {
   const { file, line } = example.location;
   const label = isRegression(influence) ? `target ${example.label.toPrecision(4)}` : labelName(example.label, classes);
@@ -95,7 +94,6 @@ function exampleRow(
     ),
     element('span', { class: 'score' }, write(score)),
     element('span', { class: 'bars' }, signedBar(score, domain)),
-    bySegment.length > 1 &&
-      segmentChart({ values: bySegment, segments: influence.segments, largest: largestSegment, write }),
+    bySegment.length > 1 && segmentChart({ values: bySegment, segments: influence.segments, domain: segments, write }),
   );
 }

@@ -10,8 +10,8 @@ export function pickers(result: InfluenceResult, choose: (choice: InfluenceChoic
   const measurementPicker = dropdown('Measurement', measurementChoices(result), measurement.kind, (value) =>
     choose({ measurement: value }),
   );
-  methodPicker.dataset['key'] = 'method';
-  measurementPicker.dataset['key'] = 'measurement';
+  methodPicker.dataset.key = 'method';
+  measurementPicker.dataset.key = 'measurement';
   return element(
     'section',
     { class: 'pickers', 'aria-label': 'Method and measurement' },

@@ -22,7 +22,7 @@ export function runningStatus(cancel: () => void): RunningStatus {
     bar,
   );
   const cancelButton = button('Cancel', cancel, 'secondary');
-  cancelButton.dataset['key'] = 'cancel';
+  cancelButton.dataset.key = 'cancel';
   const node = element(
     'section',
     { class: 'status running', 'aria-label': 'Progress' },
@@ -62,7 +62,7 @@ export function runningStatus(cancel: () => void): RunningStatus {
 
 export function staleStatus(recompute: () => void): HTMLElement {
   const again = button('Recompute', recompute);
-  again.dataset['key'] = 'recompute';
+  again.dataset.key = 'recompute';
   return element(
     'section',
     { class: 'status stale', 'aria-label': 'Out of date' },
