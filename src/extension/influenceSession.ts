@@ -1,4 +1,4 @@
-import { type ErrorData, toErrorData } from '../protocol/errors';
+import { toErrorData } from '../protocol/errors';
 import type { ExampleId, Influence, Label, Measurement, MeasurementKind, MethodName } from '../protocol/model';
 import type { FailureAction, InfluenceChoice, InfluenceResult, InfluenceSnapshot } from '../protocol/viewApi';
 import type { Engine } from './engine';
@@ -10,7 +10,8 @@ export interface InfluenceSurroundings {
   findRun(config: string): { readonly name: string; readonly classes: readonly string[] } | undefined;
   hasRuns(): boolean;
   defaultTop(): number;
-  actionFor(error: ErrorData): FailureAction;
+  /** The action that mends what was thrown. */
+  actionFor(thrown: unknown): FailureAction;
   /** Receives every snapshot, whole. */
   show(snapshot: InfluenceSnapshot): void;
 }
@@ -117,7 +118,7 @@ export class InfluenceSession {
       this.#running = undefined;
       const error = toErrorData(thrown);
       if (error.code === 'cancelled') this.#showCancelled();
-      else this.#show({ state: 'failed', error, action: this.#surroundings.actionFor(error), ...previous });
+      else this.#show({ state: 'failed', error, action: this.#surroundings.actionFor(thrown), ...previous });
     }
   }
 

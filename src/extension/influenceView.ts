@@ -40,7 +40,7 @@ export class InfluenceView implements vscode.WebviewViewProvider, vscode.Disposa
         findRun: (config) => runs.find(config),
         hasRuns: () => runs.report.runs.length > 0,
         defaultTop: () => readSettings().top,
-        actionFor: (error) => notice.describe(error).action,
+        actionFor: (thrown) => notice.describe(thrown).action,
         show: (snapshot) => this.#show(snapshot),
       },
       context.workspaceState.get<LastingChoices>(choicesKey, { method: 'source', measurement: 'margin' }),

@@ -26,7 +26,8 @@ export function registerReviewCommands(
     const { example, suggested } = row.suspect;
     const label = action === 'relabel' ? { newLabel: newLabel ?? suggested } : {};
     tree.showReview(await engine.review({ config, example: example.id, action, ...label }));
-    await tree.selectNext(row);
+    const next = await tree.selectNext(row);
+    if (next) await vscode.commands.executeCommand('whence.openExample', next.suspect.example);
   }
 
   async function relabelAs(given?: SuspectRow): Promise<void> {

@@ -68,10 +68,12 @@ export class SuspectTree implements vscode.TreeDataProvider<SuspectRow>, vscode.
     this.#changed.fire();
   }
 
-  /** Moves the selection to the row below, so that a whole list is reviewed by keyboard. */
-  async selectNext(row: SuspectRow): Promise<void> {
+  /** Moves the selection from `row` to the one below, so that a whole list is reviewed by keyboard. Returns that one. */
+  async selectNext(row: SuspectRow): Promise<SuspectRow | undefined> {
     const next = this.#rows[this.#rows.findIndex(({ id }) => id === row.id) + 1];
-    if (next && this.selection?.id === row.id) await this.#view.reveal(next, { select: true, focus: true });
+    if (!next || this.selection?.id !== row.id) return undefined;
+    await this.#view.reveal(next, { select: true, focus: true });
+    return next;
   }
 
   getChildren(row?: SuspectRow): SuspectRow[] {

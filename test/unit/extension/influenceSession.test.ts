@@ -62,7 +62,7 @@ function newSession(hasRuns: boolean): InfluenceSession {
       findRun: (path) => (path === config ? { name: 'run', classes: ['cat', 'dog'] } : undefined),
       hasRuns: () => hasRuns,
       defaultTop: () => 20,
-      actionFor: (error) => describeFailure(new WhenceError(error.code, error.message), english).action,
+      actionFor: (thrown) => describeFailure(thrown, english).action,
       show: (snapshot) => shown.push(snapshot),
     },
     { method: 'source', measurement: 'margin' },

@@ -36,7 +36,7 @@ it('has menus, keys, welcome texts and code that name declared commands, views a
   const { menus, keybindings, views, configuration } = manifest.contributes;
   const named = [...Object.values(menus).flat(), ...keybindings].map(({ command }) => command);
   const linked = Object.values(strings).flatMap((one) =>
-    [...one.matchAll(/command:(whence\.\w+)/g)].map(([, to]) => to),
+    [...one.matchAll(/command:(whence\.\w+)\)/g)].map(([, to]) => to),
   );
   expect(commands).toEqual(expect.arrayContaining([...named, ...linked]));
   const viewIds = Object.values(views)
