@@ -48,7 +48,9 @@ async function enter(
   factor: EkfacFactor | undefined,
 ): Promise<Matrix> {
   if (queries.kind === 'full') return factor ? change(algebra, queries.values, undefined, factor) : queries.values;
-  const activation = factor ? await algebra.project(queries.activation, matrixOf(factor.activation)) : queries.activation;
+  const activation = factor
+    ? await algebra.project(queries.activation, matrixOf(factor.activation))
+    : queries.activation;
   const gradient = factor ? await algebra.project(queries.gradient, matrixOf(factor.gradient)) : queries.gradient;
   const count = activation.dims[0]!;
   return algebra.multiply(

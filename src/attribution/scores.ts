@@ -68,7 +68,8 @@ export async function scoreQueries(
       if (!step.done) queries.push(step.value.queries);
     }
     const total = new Float32Array(shape.queries * shape.examples);
-    if (sites.some(isRankOne)) await addRankOne(algebra, sites, queries, gradients.batches(segment), total, shape.examples);
+    if (sites.some(isRankOne))
+      await addRankOne(algebra, sites, queries, gradients.batches(segment), total, shape.examples);
     if (!sites.every(isRankOne)) {
       const several = queries.map((query, site) => (isRankOne(sites[site]!) ? undefined : query));
       const terms = await gradients.scorePositions(segment, several);

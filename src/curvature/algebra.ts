@@ -59,7 +59,11 @@ export class Algebra {
     return (await this.run(this.selfScorers, { responses, activations, gradients })).values;
   }
 
-  private async run(session: Session, feeds: Record<string, Matrix>, more: Record<string, Tensor> = {}): Promise<Matrix> {
+  private async run(
+    session: Session,
+    feeds: Record<string, Matrix>,
+    more: Record<string, Tensor> = {},
+  ): Promise<Matrix> {
     const tensors: Record<string, Tensor> = { ...more };
     for (const [name, matrix] of Object.entries(feeds)) {
       tensors[name] = { dtype: 'float32', dims: matrix.dims, data: matrix.values };
@@ -121,7 +125,12 @@ function graph(name: string, inputs: readonly ValueInfo[], nodes: readonly Node[
   };
 }
 
-function node(op: string, inputs: readonly string[], output: string, ints: Readonly<Record<string, number>> = {}): Node {
+function node(
+  op: string,
+  inputs: readonly string[],
+  output: string,
+  ints: Readonly<Record<string, number>> = {},
+): Node {
   const attributes = Object.fromEntries(
     Object.entries(ints).map(([name, value]) => [name, { kind: 'int' as const, value }]),
   );

@@ -31,7 +31,10 @@ export async function loadEigensolver(wasm: Uint8Array): Promise<Eigensolver> {
 
   return function decompose(matrix, n) {
     if (matrix.length !== n * n) {
-      throw new WhenceError('internal', `An eigendecomposition of ${matrix.length} numbers is not one of ${n} by ${n}.`);
+      throw new WhenceError(
+        'internal',
+        `An eigendecomposition of ${matrix.length} numbers is not one of ${n} by ${n}.`,
+      );
     }
     if (matrix.byteLength >= largestBlock) throw tooLarge(n);
     const solver = idle ?? instantiate(module);
@@ -44,7 +47,8 @@ export async function loadEigensolver(wasm: Uint8Array): Promise<Eigensolver> {
     const info = solver.eigh(a, w, n);
     if (info === outOfMemory) throw tooLarge(n);
     if (info === notFinite) throw new WhenceError('not-finite', `A covariance of ${n} by ${n} holds NaN or infinity.`);
-    if (info !== 0) throw new WhenceError('internal', `LAPACK's eigensolver did not converge (info ${info}, n = ${n}).`);
+    if (info !== 0)
+      throw new WhenceError('internal', `LAPACK's eigensolver did not converge (info ${info}, n = ${n}).`);
     // Views are made after the call, since memory may have grown in it; slices outlive the free.
     const values = new Float64Array(solver.memory.buffer, w, n).slice();
     const vectors = new Float64Array(solver.memory.buffer, a, n * n).slice();

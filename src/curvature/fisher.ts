@@ -49,10 +49,7 @@ function drawOneHot(builder: GraphBuilder, probabilities: string, noise: string)
   // Whether the draw lies beyond class c: 1 for the classes before the drawn one, and never for the last.
   const last = new Float32Array(outputs).fill(1);
   last[outputs - 1] = 0;
-  const beyond = builder.mul(
-    builder.cast(builder.less(upTo, at), 'float32'),
-    builder.constant(last, [1, outputs]),
-  );
+  const beyond = builder.mul(builder.cast(builder.less(upTo, at), 'float32'), builder.constant(last, [1, outputs]));
   const ones = builder.constant(new Float32Array(batch).fill(1), [batch, 1]);
   const reached = builder.concat([ones, builder.slice(beyond, [0], [outputs - 1], [1])], 1);
   return builder.sub(reached, beyond);

@@ -141,7 +141,10 @@ export function scoreGraph(subject: Subject, queries: number, projected: boolean
     const dims = [queries, site.outputs, site.inputs];
     return [score(builder, site, { activation, gradient }, builder.input(inputNames.queries(index), float32(dims)))];
   });
-  builder.output(outputNames.scores, terms.reduce((sum, term) => builder.add(sum, term)));
+  builder.output(
+    outputNames.scores,
+    terms.reduce((sum, term) => builder.add(sum, term)),
+  );
   return builder.build();
 }
 
@@ -157,7 +160,10 @@ export function selfScoreGraph(subject: Subject): Model {
     const responses = builder.input(inputNames.responses(index), float32([site.outputs, site.inputs]));
     return [selfScore(builder, site, { activation, gradient }, responses)];
   });
-  builder.output(outputNames.scores, terms.reduce((sum, term) => builder.add(sum, term)));
+  builder.output(
+    outputNames.scores,
+    terms.reduce((sum, term) => builder.add(sum, term)),
+  );
   return builder.build();
 }
 

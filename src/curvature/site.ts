@@ -58,7 +58,9 @@ export function findSites(model: Model, types: Types, trained: ReadonlySet<strin
     const key = `${site.weight}\n${group}`;
     uses.set(key, (uses.get(key) ?? 0) + 1);
   }
-  return sites.filter((site) => uses.get(`${site.weight}\n${site.map.kind === 'convolution' ? site.map.group : 0}`) === 1);
+  return sites.filter(
+    (site) => uses.get(`${site.weight}\n${site.map.kind === 'convolution' ? site.map.group : 0}`) === 1,
+  );
 }
 
 /** Values that are a trained weight or its transpose (exporters write a 3-D Linear as MatMul with Transpose(weight)). */
@@ -95,7 +97,9 @@ function matMulSite(node: Node, graph: Graph, types: Types, origin: ReadonlyMap<
   if (weight === undefined || weightDims?.length !== 2 || dims === undefined || dims.length < 2) return [];
   const positions = dims.slice(1, -1).reduce((product, size) => product * size, 1);
   const bias = addedBias(output, graph, types, origin, weightDims[1]!);
-  return [linearSite(weight, bias, activation!, output, weightDims[0]!, weightDims[1]!, dims.length === 2 ? 1 : positions)];
+  return [
+    linearSite(weight, bias, activation!, output, weightDims[0]!, weightDims[1]!, dims.length === 2 ? 1 : positions),
+  ];
 }
 
 /** The trained vector that an Add puts on a product, if the product goes nowhere else. */
@@ -124,7 +128,16 @@ function linearSite(
   positions: number,
 ): Site {
   const inputs = bias === undefined ? width : width + 1;
-  return { weight, ...(bias === undefined ? {} : { bias }), activation, output, map: { kind: 'linear' }, inputs, outputs, positions };
+  return {
+    weight,
+    ...(bias === undefined ? {} : { bias }),
+    activation,
+    output,
+    map: { kind: 'linear' },
+    inputs,
+    outputs,
+    positions,
+  };
 }
 
 function convolutionSites(node: Node, types: Types, origin: ReadonlyMap<string, string>): Site[] {

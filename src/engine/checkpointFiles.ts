@@ -10,7 +10,9 @@ export async function findCheckpoints(
   files: Files,
 ): Promise<{ readonly file: string; readonly step: number }[]> {
   const paths =
-    typeof pattern === 'string' ? await expand(resolvePath(folder, pattern, files), files) : pattern.map((path) => resolvePath(folder, path, files));
+    typeof pattern === 'string'
+      ? await expand(resolvePath(folder, pattern, files), files)
+      : pattern.map((path) => resolvePath(folder, path, files));
   if (paths.length === 0) {
     throw new WhenceError('not-found', `No checkpoint matches ${String(pattern)}.`, {
       file: folder,

@@ -30,7 +30,10 @@ export class ModelExamples {
       throw new WhenceError(
         'shape-mismatch',
         `Examples of shape ${formatDims(dataset.featureDims)} do not fit the model's input ${formatDims(exampleDims)}.`,
-        { file: dataset.files[0]!, mend: 'Check that this model was trained on this data, and the columns in whence.json.' },
+        {
+          file: dataset.files[0]!,
+          mend: 'Check that this model was trained on this data, and the columns in whence.json.',
+        },
       );
     }
   }

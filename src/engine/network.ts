@@ -1,7 +1,7 @@
 import { checkGraph, inputNames, type Subject } from '../curvature/instrument';
 import { findSites, type Site } from '../curvature/site';
-import { openCheckpoint } from '../formats/checkpoints';
 import { type Binding, bindWeights } from '../formats/bind';
+import { openCheckpoint } from '../formats/checkpoints';
 import { elementCount, formatDims, readFloat32 } from '../formats/tensor';
 import { encodeModel } from '../onnx/encode';
 import type { Model, ValueInfo } from '../onnx/graph';
@@ -45,13 +45,21 @@ export class Network {
     const batch = fixed ?? (await affordableBatch(run, host, bindings, train));
     const training = await subjectOf(run, host, bindings, train, batch);
     if (training.sites.length === 0) {
-      throw new WhenceError('unsupported-op', 'The model has no Linear or convolution layer that a checkpoint trains.', {
-        file: run.model.file,
-        mend: 'Export the model with its weights as initializers: torch.onnx.export(model.eval(), ..., dynamo=True, optimize=False).',
-      });
+      throw new WhenceError(
+        'unsupported-op',
+        'The model has no Linear or convolution layer that a checkpoint trains.',
+        {
+          file: run.model.file,
+          mend: 'Export the model with its weights as initializers: torch.onnx.export(model.eval(), ..., dynamo=True, optimize=False).',
+        },
+      );
     }
     const check = await feedsOf(run, host, bindings, training, await train.batch(firstOf(train, batch), batch));
-    const { runtime, reports } = await host.chooseProvider(encodeModel(checkGraph(training)), check, run.config.device ?? 'auto');
+    const { runtime, reports } = await host.chooseProvider(
+      encodeModel(checkGraph(training)),
+      check,
+      run.config.device ?? 'auto',
+    );
     return new Network(run, host, runtime, reports, bindings, training, train);
   }
 
@@ -125,11 +133,15 @@ async function bind(run: OpenRun, host: EngineHost): Promise<readonly Binding[]>
   for (const { initializer } of bindings) {
     const { dtype } = run.model.graph.initializers.get(initializer)!;
     if (dtype !== 'float32') {
-      throw new WhenceError('unsupported-dtype', `The weight ${initializer} is ${dtype}; Whence differentiates float32 models.`, {
-        file: run.model.file,
-        place: `initializer ${initializer}`,
-        mend: 'Export the model in float32: model.float().',
-      });
+      throw new WhenceError(
+        'unsupported-dtype',
+        `The weight ${initializer} is ${dtype}; Whence differentiates float32 models.`,
+        {
+          file: run.model.file,
+          place: `initializer ${initializer}`,
+          mend: 'Export the model in float32: model.float().',
+        },
+      );
     }
   }
   return bindings;
@@ -150,11 +162,15 @@ async function loadWeights(
     const expected = transposed ? [...dims].reverse() : dims;
     if (!ref || ref.dims.join() !== expected.join()) {
       const found = ref ? `has the shape ${formatDims(ref.dims)}` : 'is missing';
-      throw new WhenceError('binding-failed', `The tensor ${tensor} ${found}; the model wants ${formatDims(expected)}.`, {
-        file,
-        place: `tensor ${tensor}`,
-        mend: 'Use checkpoints and model.onnx of the same run.',
-      });
+      throw new WhenceError(
+        'binding-failed',
+        `The tensor ${tensor} ${found}; the model wants ${formatDims(expected)}.`,
+        {
+          file,
+          place: `tensor ${tensor}`,
+          mend: 'Use checkpoints and model.onnx of the same run.',
+        },
+      );
     }
     const values = await readFloat32(ref);
     feeds[initializer] = { dtype: 'float32', dims, data: transposed ? transpose(values, expected) : values };
@@ -192,15 +208,23 @@ function checkLogits(run: OpenRun, dims: readonly number[], batch: number): void
     throw new WhenceError(
       'shape-mismatch',
       `The output ${run.logits} has the shape ${formatDims(dims)} for ${batch} examples; ${run.loss} wants [batch, outputs].`,
-      { file: run.model.file, place: `output ${run.logits}`, mend: 'Export the model so that it returns logits, one row an example.' },
+      {
+        file: run.model.file,
+        place: `output ${run.logits}`,
+        mend: 'Export the model so that it returns logits, one row an example.',
+      },
     );
   }
   if (run.loss === 'cross-entropy' && run.classes.length > 0 && outputs! < run.classes.length) {
-    throw new WhenceError('shape-mismatch', `The model has ${outputs} outputs, but the data ${run.classes.length} classes.`, {
-      file: run.model.file,
-      place: `output ${run.logits}`,
-      mend: 'Use the model that was trained on this data.',
-    });
+    throw new WhenceError(
+      'shape-mismatch',
+      `The model has ${outputs} outputs, but the data ${run.classes.length} classes.`,
+      {
+        file: run.model.file,
+        place: `output ${run.logits}`,
+        mend: 'Use the model that was trained on this data.',
+      },
+    );
   }
 }
 
@@ -254,7 +278,10 @@ async function affordableBatch(
   // Patches, gradients and the per-example gradient of a site with several positions are values that only the taps add.
   let bytes = sites
     .filter((site) => site.positions > 1)
-    .reduce((sum, { positions, inputs, outputs }) => sum + 4 * (positions * (2 * inputs + outputs) + 2 * inputs * outputs), 0);
+    .reduce(
+      (sum, { positions, inputs, outputs }) => sum + 4 * (positions * (2 * inputs + outputs) + 2 * inputs * outputs),
+      0,
+    );
   for (const [name, { dtype, dims }] of types) {
     if (dtype === 'float32' && !run.model.graph.initializers.has(name)) bytes += (4 * elementCount(dims)) / size;
   }

@@ -1,7 +1,8 @@
 import type { Files } from '../formats/bytes';
 import { encodeSafetensors, readSafetensors } from '../formats/checkpoints/safetensors';
-import { bytesOf, readTensor } from '../formats/tensor';
+import { readTensor } from '../formats/tensor';
 import type { Tensor } from '../onnx/runtime';
+import { bytesOf } from '../onnx/tensor';
 import { WhenceError } from '../protocol/errors';
 
 /** A finished stage's name: what it is, and the content hash of everything that it depends on. */
@@ -58,6 +59,6 @@ export class Store {
 
   private payload(values: ReadonlyMap<string, Tensor>): string {
     const names = [...values.keys()].sort();
-    return this.files.hashBytes(names.flatMap((name) => [new TextEncoder().encode(name), bytesOf(values.get(name)!.data)]));
+    return this.files.hashBytes(names.flatMap((name) => [new TextEncoder().encode(name), bytesOf(values.get(name)!)]));
   }
 }

@@ -49,10 +49,12 @@ export class RunGradients {
     const { sites } = this.network;
     const factors = segment.factors!;
     const total = new Float64Array(this.train.length);
-    const responses = factors.map((factor, site): Matrix => ({
-      dims: [sites[site]!.outputs, sites[site]!.inputs],
-      values: segment.method.respond(factor.eigenvalues),
-    }));
+    const responses = factors.map(
+      (factor, site): Matrix => ({
+        dims: [sites[site]!.outputs, sites[site]!.inputs],
+        values: segment.method.respond(factor.eigenvalues),
+      }),
+    );
     if (sites.some(isRankOne)) {
       for await (const batch of this.batches(segment, task)) {
         for (const [site, own] of batch.sites.entries()) {
@@ -95,7 +97,10 @@ export class RunGradients {
     for (const checkpoint of segment.method.checkpoints) checkpoints.push(await this.network.weights(checkpoint));
     const subject = this.network.training;
     for await (const batch of this.train.batches(subject.batch)) {
-      const feeds = { ...this.network.batchFeeds(subject, batch), ...(segment.factors ? basisFeeds(segment.factors) : {}) };
+      const feeds = {
+        ...this.network.batchFeeds(subject, batch),
+        ...(segment.factors ? basisFeeds(segment.factors) : {}),
+      };
       const outputs: Record<string, Tensor>[] = [];
       for (const [index, weights] of checkpoints.entries()) {
         task.step('gradients', `Training gradients of ${checkpointNames(segment)}`);
@@ -119,7 +124,9 @@ export class RunGradients {
     const moving = new Set([...all].filter((site) => !this.statics.has(site)));
     const subject = this.network.training;
     const first = await this.network.session(`factors ${projected}`, () => factorGraph(subject, all, projected));
-    const others = await this.network.session(`moving factors ${projected}`, () => factorGraph(subject, moving, projected));
+    const others = await this.network.session(`moving factors ${projected}`, () =>
+      factorGraph(subject, moving, projected),
+    );
     return { first, others };
   }
 

@@ -19,7 +19,12 @@ export function projectActivation(builder: GraphBuilder, site: Site, bases: Basi
   return rotate(builder, siteActivation(builder, site), bases?.activation);
 }
 
-export function projectGradient(builder: GraphBuilder, site: Site, gradient: string, bases: BasisInputs | undefined): string {
+export function projectGradient(
+  builder: GraphBuilder,
+  site: Site,
+  gradient: string,
+  bases: BasisInputs | undefined,
+): string {
   return rotate(builder, siteGradient(builder, site, gradient), bases?.gradient);
 }
 

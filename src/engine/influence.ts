@@ -1,0 +1,147 @@
+import type { Tensor } from '../onnx/runtime';
+import type { AttributeRequest } from '../protocol/engineApi';
+import { WhenceError } from '../protocol/errors';
+import type { ClassInfluence, Example, Influence, InfluentialExample, Measurement } from '../protocol/model';
+import { range } from './examples';
+import { checkedIndex, type LoadedRun } from './loadedRun';
+import { predict, predictionOf } from './predictions';
+import type { Task } from './task';
+
+/** Answers one query: its scores from the store or anew, ranked both ways. */
+export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, task: Task): Promise<Influence> {
+  const started = performance.now();
+  const { run } = loaded;
+  const queries = loaded.examples(request.query.split);
+  const index = checkedIndex(queries, request.query);
+  const predictions = await predict(loaded.network, queries, [index], run.checkpoints.length - 1, task);
+  const label = queries.dataset.labels[index]!;
+  const prediction = predictionOf(run, predictions, 0, label);
+  const kind = request.measurement?.kind ?? 'margin';
+  const target = request.measurement?.target ?? (kind === 'loss' ? label : prediction.predicted);
+  checkTarget(loaded, target, predictions.outputs);
+  const measurement = { kind, target };
+  const hash = await influenceHash(loaded, request.method);
+  const bySegment = await storedScores(loaded, request, index, measurement, hash, task);
+
+  const examples = loaded.examples('train').length;
+  const scores = new Float64Array(examples);
+  for (const part of bySegment) for (let i = 0; i < examples; i++) scores[i] = scores[i]! + part[i]!;
+  const { labels } = loaded.examples('train').dataset;
+  const kept = range(0, examples).filter((i) => !request.labels?.length || request.labels.includes(labels[i]!));
+  kept.sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const describe = (indices: readonly number[]): Promise<InfluentialExample[]> =>
+    Promise.all(
+      indices.map(async (i) => ({
+        example: await exampleOf(loaded, 'train', i),
+        score: scores[i]!,
+        bySegment: bySegment.map((part) => part[i]!),
+      })),
+    );
+  return {
+    run: run.path,
+    query: { ...(await exampleOf(loaded, request.query.split, index)), prediction },
+    method: request.method,
+    measurement,
+    towards: await describe(kept.filter((i) => scores[i]! > 0).slice(0, request.top)),
+    away: await describe(
+      kept
+        .filter((i) => scores[i]! < 0)
+        .reverse()
+        .slice(0, request.top),
+    ),
+    byClass: run.loss === 'cross-entropy' ? classInfluence(labels, scores) : [],
+    segments: run.segments,
+    examples: kept.length,
+    hash,
+    seconds: (performance.now() - started) / 1000,
+  };
+}
+
+/** Content hash of what a method's scores depend on, whichever the query. */
+export function influenceHash({ run }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
+  return run.hash('scores', range(0, run.checkpoints.length), {
+    method,
+    segments: run.segments,
+    optimizer: run.config.optimizer,
+    rates: run.checkpoints.map(({ learningRate }) => learningRate),
+  });
+}
+
+/** An example with what can be shown of it. */
+export async function exampleOf(loaded: LoadedRun, split: string, index: number): Promise<Example> {
+  const { dataset } = loaded.examples(split);
+  return {
+    id: { split, index },
+    label: dataset.labels[index]!,
+    location: dataset.locate(index),
+    preview: await dataset.preview(index),
+  };
+}
+
+async function storedScores(
+  loaded: LoadedRun,
+  request: AttributeRequest,
+  index: number,
+  measurement: Required<Measurement>,
+  hash: string,
+  task: Task,
+): Promise<Float32Array[]> {
+  const { files, store } = loaded;
+  const queries = loaded.examples(request.query.split);
+  const { inputs, labels } = await queries.batch([index], 1);
+  // The query by its content, so that a changed test file never shows another row's scores.
+  const facts = JSON.stringify({
+    hash,
+    measurement,
+    label: labels[0],
+    inputs: Array.from(inputs.data as Float32Array),
+  });
+  const key = { kind: 'scores', hash: files.hashBytes([new TextEncoder().encode(facts)]) } as const;
+  const kept = await store.get(key);
+  if (kept) {
+    const { dims, data } = kept.get('scores')!;
+    const [segments, examples] = dims as [number, number];
+    return range(0, segments).map((s) => (data as Float32Array).subarray(s * examples, (s + 1) * examples));
+  }
+  const scores = await loaded.attribution.score(
+    queries,
+    [index],
+    [measurement.target],
+    request.method,
+    measurement.kind,
+    task,
+  );
+  const { examples } = scores;
+  const data = new Float32Array(scores.bySegment.length * examples);
+  scores.bySegment.forEach((part, segment) => {
+    data.set(part, segment * examples);
+  });
+  const tensor: Tensor = { dtype: 'float32', dims: [scores.bySegment.length, examples], data };
+  await store.put(key, new Map([['scores', tensor]]));
+  return [...scores.bySegment];
+}
+
+function checkTarget({ run }: LoadedRun, target: number, outputs: number): void {
+  const fits =
+    run.loss === 'squared-error' ? !Number.isNaN(target) : Number.isInteger(target) && target >= 0 && target < outputs;
+  if (fits) return;
+  throw new WhenceError(
+    'bad-argument',
+    Number.isNaN(target)
+      ? 'The query has no label to measure the loss at.'
+      : `There is no class ${target}: the model has ${outputs}.`,
+    { file: run.path, mend: 'Choose the margin or the logit of a class.' },
+  );
+}
+
+function classInfluence(labels: Float64Array, scores: Float64Array): ClassInfluence[] {
+  const classes = new Map<number, { examples: number; towards: number; away: number }>();
+  labels.forEach((label, i) => {
+    const own = classes.get(label) ?? { examples: 0, towards: 0, away: 0 };
+    own.examples += 1;
+    if (scores[i]! > 0) own.towards += scores[i]!;
+    else own.away += scores[i]!;
+    classes.set(label, own);
+  });
+  return [...classes].map(([label, own]) => ({ label, ...own })).sort((a, b) => a.label - b.label);
+}

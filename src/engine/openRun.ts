@@ -1,0 +1,199 @@
+import { cutSegments } from '../attribution/segments';
+import type { FisherKind } from '../curvature/fisher';
+import type { Files } from '../formats/bytes';
+import type { Dataset } from '../formats/dataset';
+import { openDataset, resolvePath } from '../formats/datasets';
+import { checkLabels } from '../formats/datasets/labels';
+import type { Initializer, Model, ValueInfo } from '../onnx/graph';
+import type { Tensor } from '../onnx/runtime';
+import { WhenceError } from '../protocol/errors';
+import type { Checkpoint, LossKind, Segment, TrainingRun } from '../protocol/model';
+import { findCheckpoints } from './checkpointFiles';
+import { parseConfig, type RunConfig } from './config';
+import { type RunHash, runFingerprint, runHash } from './runHash';
+import { defaultFisher, readInitializer, readRunModel } from './runModel';
+import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
+
+const defaultSegments = 3;
+
+/** A run whose configuration, model, checkpoints and data have been read and fit together. */
+export interface OpenRun {
+  readonly config: RunConfig;
+  /** Absolute path of its `whence.json`. */
+  readonly path: string;
+  readonly folder: string;
+  readonly name: string;
+  readonly model: Model;
+  readonly input: ValueInfo;
+  /** The graph value that losses are computed from. */
+  readonly logits: string;
+  readonly loss: LossKind;
+  readonly fisher: FisherKind;
+  /** Ascending by step; every one has a learning rate. */
+  readonly checkpoints: readonly Checkpoint[];
+  readonly segments: readonly Segment[];
+  readonly classes: readonly string[];
+  readonly splits: ReadonlyMap<string, Dataset>;
+  /** Changes with any file that the run reads. */
+  readonly fingerprint: string;
+  readonly hash: RunHash;
+  readonly readInitializer: (initializer: Initializer) => Promise<Tensor>;
+}
+
+/** Opens the run that a `whence.json` describes; the first thing that doesn't fit is the error. */
+export async function openRun(path: string, files: Files): Promise<OpenRun> {
+  const folder = files.dirname(path);
+  const config = await readConfig(path, files);
+  const { model, input, logits, outputs } = await readRunModel(resolvePath(folder, config.model, files), files);
+  const log =
+    config.log === undefined
+      ? undefined
+      : await readTrainingLog(await files.open(resolvePath(folder, config.log, files)));
+  const checkpoints = await describeCheckpoints(config, path, folder, log, files);
+  const splits = await openSplits(config, folder, files);
+  const classes = config.classes ?? splits.get('train')!.classes ?? [];
+  const loss = config.loss ?? 'cross-entropy';
+  for (const [name, split] of splits) checkSplit(name, split, loss, outputs ?? classes.length);
+  const fisher = config.fisher ?? defaultFisher(outputs ?? classes.length);
+  const rates = log ?? config.optimizer.learningRate!;
+  const schedule = {
+    checkpointSteps: checkpoints.map(({ step }) => step),
+    totalLearningRate: (from: number, to: number) => totalLearningRate(rates, from, to),
+    momentum: config.optimizer.momentum ?? 0,
+  };
+  return {
+    config,
+    path,
+    folder,
+    name: config.name ?? files.basename(folder),
+    model,
+    input,
+    logits,
+    loss,
+    fisher,
+    checkpoints,
+    segments: cutSegments(schedule, config.segments ?? defaultSegments),
+    classes,
+    splits,
+    fingerprint: await fingerprintOf(config, path, files),
+    hash: runHash(config, folder, checkpoints, fisher, files),
+    readInitializer: (initializer) => readInitializer(initializer, model, files),
+  };
+}
+
+/** The fingerprint that a run would have if it were opened now. */
+export async function currentFingerprint(path: string, files: Files): Promise<string> {
+  return fingerprintOf(await readConfig(path, files), path, files);
+}
+
+/** The run in the interface's words. */
+export function describeRun(run: OpenRun, problems: TrainingRun['problems']): TrainingRun {
+  const { momentum = 0, nesterov = false, weightDecay = 0 } = run.config.optimizer;
+  const details = [
+    momentum > 0 ? `${nesterov ? 'Nesterov momentum' : 'momentum'} ${momentum}` : '',
+    weightDecay > 0 ? `weight decay ${weightDecay}` : '',
+  ].filter(Boolean);
+  return {
+    config: run.path,
+    name: run.name,
+    folder: run.folder,
+    model: run.model.file,
+    checkpoints: run.checkpoints,
+    splits: [...run.splits].map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
+    classes: run.classes,
+    optimizer: ['SGD', ...details].join(', '),
+    loss: run.loss,
+    segments: run.segments,
+    problems,
+  };
+}
+
+async function fingerprintOf(config: RunConfig, path: string, files: Files): Promise<string> {
+  const folder = files.dirname(path);
+  const checkpoints = await findCheckpoints(config.checkpoints, folder, files);
+  return runFingerprint(
+    config,
+    path,
+    folder,
+    checkpoints.map(({ file }) => file),
+    files,
+  );
+}
+
+async function readConfig(path: string, files: Files): Promise<RunConfig> {
+  if (!(await files.exists(path))) {
+    throw new WhenceError('not-set-up', 'This folder has no whence.json.', {
+      file: path,
+      mend: 'Run "Whence: Set Up This Workspace", or `whence setup`.',
+    });
+  }
+  const source = await files.open(path);
+  const { config, problems } = parseConfig(new TextDecoder().decode(await source.read(0, source.size)), path);
+  if (config) return config;
+  const first = problems.find(({ severity }) => severity === 'error')!;
+  throw new WhenceError('config-invalid', first.message, {
+    file: path,
+    ...(first.range ? { place: `character ${first.range.offset}` } : {}),
+    ...(first.mend === undefined ? {} : { mend: first.mend }),
+  });
+}
+
+async function describeCheckpoints(
+  config: RunConfig,
+  path: string,
+  folder: string,
+  log: TrainingLog | undefined,
+  files: Files,
+): Promise<Checkpoint[]> {
+  const constant = config.optimizer.learningRate;
+  if (!log && constant === undefined) {
+    throw new WhenceError('config-invalid', 'The learning rate is not known: there is neither a log nor a constant.', {
+      file: path,
+      place: 'optimizer',
+      mend: 'Give `optimizer.learningRate`, or a training log as `log`.',
+    });
+  }
+  const found = await findCheckpoints(config.checkpoints, folder, files);
+  return found.map(({ file, step }) => {
+    const row = log && lastRow(log, step);
+    return {
+      file,
+      step,
+      learningRate: row?.learningRate ?? constant ?? 0,
+      ...(row?.loss === undefined ? {} : { trainingLoss: row.loss }),
+    };
+  });
+}
+
+/** What was logged last up to a step. */
+function lastRow(log: TrainingLog, step: number): TrainingLog['steps'][number] | undefined {
+  return log.steps.filter((row) => row.step <= step).at(-1);
+}
+
+async function openSplits(config: RunConfig, folder: string, files: Files): Promise<Map<string, Dataset>> {
+  const train = await openDataset(config.data.train!, folder, files, config.classes);
+  const splits = new Map([['train', train]]);
+  for (const [name, own] of Object.entries(config.data)) {
+    if (name !== 'train') splits.set(name, await openDataset(own, folder, files, config.classes ?? train.classes));
+  }
+  return splits;
+}
+
+function checkSplit(name: string, split: Dataset, loss: LossKind, classes: number): void {
+  const file = split.files.at(-1)!;
+  if (split.length === 0) {
+    throw new WhenceError('empty-data', 'The file holds no examples.', {
+      file: split.files[0]!,
+      mend: 'Write the examples again, or name another file in whence.json.',
+    });
+  }
+  if (loss === 'cross-entropy') checkLabels(split, classes);
+  const missing = name === 'train' ? split.labels.findIndex(Number.isNaN) : -1;
+  if (missing >= 0) {
+    throw new WhenceError('label-out-of-range', 'A training example has no label.', {
+      file,
+      place: `example ${missing}`,
+      mend: 'Every training example needs the label that training saw.',
+    });
+  }
+}
