@@ -133,15 +133,14 @@ function dimension(
 
 function decodeNode(proto: NodeProto, index: number, file: string): Node {
   const name = proto.name || `${proto.opType}_${index}`;
-  const attributes: Record<string, Attribute> = {};
-  for (const attribute of proto.attribute) attributes[attribute.name] = decodeAttribute(attribute, name, file);
+  const attributes = proto.attribute.map((attribute) => [attribute.name, decodeAttribute(attribute, name, file)]);
   return {
     name,
     op: proto.opType,
     domain: ownDomain(proto.domain),
     inputs: proto.input,
     outputs: proto.output,
-    attributes,
+    attributes: Object.fromEntries(attributes),
   };
 }
 
