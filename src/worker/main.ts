@@ -1,0 +1,23 @@
+/**
+ * The engine's process, forked by the extension or the command line. Arguments: `--device NAME` overrides what `whence.json`
+ * says; `--check-provider` makes it the short-lived process that tries one device. What is not caught goes to stderr and
+ * ends the process with code 1, as Node does by itself.
+ */
+import { createEngine } from '../engine/engine';
+import { connect } from '../protocol/connection';
+import type { EngineApi } from '../protocol/engineApi';
+import { checkArgument, serveCheck } from './checkProcess';
+import { nodeHost } from './host';
+import { parentPort } from './parentPort';
+
+// A terminal sends Ctrl+C to the whole group; the parent decides what it means.
+process.on('SIGINT', () => undefined);
+process.on('disconnect', () => process.exit(0));
+
+if (process.argv.includes(checkArgument)) {
+  serveCheck();
+} else {
+  const at = process.argv.indexOf('--device');
+  const host = nodeHost(new URL(import.meta.url), at < 0 ? undefined : process.argv[at + 1]);
+  connect<Record<string, never>, EngineApi>(parentPort()).serve(createEngine(host));
+}
