@@ -1,15 +1,14 @@
 import { WhenceError } from '../protocol/errors';
-import { product, sameDims } from './dims';
+import { constantNode, constantTensor } from './constant';
+import { product } from './dims';
 import type { DType } from './dtype';
 import type { Attribute, Initializer, Model, Node, TensorType } from './graph';
-import type { Tensor, TensorData } from './runtime';
-import { bytesOf, initializerTensor, numbersOf, tensorOf } from './tensor';
+import type { TensorData } from './runtime';
+import { bytesOf, initializerTensor, numbersOf } from './tensor';
 import { hasBody } from './topology';
+import { emittedOpset, upgraded } from './upgrade';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
-
-/** Where opset 13 to 16 graphs are taken to: all that we emit means the same from 17 on. */
-const lowestOpset = 17;
 
 /** A graph under construction: its values' static types, its nodes in topological order, its outputs. */
 export class GraphAssembly {
@@ -34,9 +33,9 @@ export class GraphAssembly {
   constructor(model: Model, types: ReadonlyMap<string, TensorType>) {
     this.file = model.file;
     this.#model = model;
-    this.opset = Math.max(lowestOpset, model.opsets.get('') ?? lowestOpset);
+    this.opset = emittedOpset(model);
     this.#initializers = new Map(model.graph.initializers);
-    this.#nodes = model.graph.nodes.map((node) => upgraded(node, model.opsets.get('') ?? lowestOpset));
+    this.#nodes = model.graph.nodes.map((node) => upgraded(node, model));
     this.#types = new Map(types);
     for (const { name, dtype, dims } of model.graph.initializers.values()) {
       this.#names.add(name);
@@ -239,52 +238,4 @@ export class GraphAssembly {
       return name;
     }
   }
-}
-
-function constantTensor(
-  values: number | readonly number[] | TensorData,
-  dims?: readonly number[],
-  dtype?: DType,
-): Tensor {
-  if (typeof values === 'number') return tensorOf(dtype ?? 'float32', dims ?? [], [values]);
-  if (isPlain(values)) return tensorOf(dtype ?? 'float32', dims ?? [values.length], values);
-  const tensor = { dtype: dtype ?? naturalDType(values), dims: dims ?? [values.length], data: values };
-  if (!sameDims([product(tensor.dims)], [values.length])) {
-    throw new WhenceError('internal', `${values.length} values cannot fill the shape [${tensor.dims.join(', ')}].`);
-  }
-  return tensor;
-}
-
-function isPlain(values: readonly number[] | TensorData): values is readonly number[] {
-  return Array.isArray(values);
-}
-
-function naturalDType(data: TensorData): DType {
-  if (data instanceof Float32Array) return 'float32';
-  if (data instanceof Float64Array) return 'float64';
-  if (data instanceof Int8Array) return 'int8';
-  if (data instanceof Int16Array) return 'int16';
-  if (data instanceof Int32Array) return 'int32';
-  if (data instanceof BigInt64Array) return 'int64';
-  if (data instanceof Uint8Array) return 'uint8';
-  if (data instanceof Uint16Array) return 'uint16';
-  return data instanceof Uint32Array ? 'uint32' : 'uint64';
-}
-
-/** A Constant node spells its value in one of several attributes. */
-function constantNode(node: Node): readonly number[] | null {
-  for (const attribute of Object.values(node.attributes)) {
-    if (attribute.kind === 'tensor') return numbersOf(attribute.value);
-    if (attribute.kind === 'int' || attribute.kind === 'float') return [attribute.value];
-    if (attribute.kind === 'ints' || attribute.kind === 'floats') return attribute.value;
-  }
-  return null;
-}
-
-/** From opset 13 to 17 one default changed: where RoiAlign's coordinates lie. */
-function upgraded(node: Node, opset: number): Node {
-  const changed = opset < 16 && node.op === 'RoiAlign' && node.domain === '';
-  if (!changed || node.attributes.coordinate_transformation_mode) return node;
-  const mode: Attribute = { kind: 'string', value: 'output_half_pixel' };
-  return { ...node, attributes: { ...node.attributes, coordinate_transformation_mode: mode } };
 }

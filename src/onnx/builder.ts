@@ -1,101 +1,21 @@
 import { WhenceError } from '../protocol/errors';
-import { GraphAssembly } from './assembly';
-import { dataTypeNumber } from './dataType';
 import { broadcastAxes, broadcastDims, positiveAxis, product, range, reducedDims, sameDims } from './dims';
 import type { DType } from './dtype';
 import { einsumDims } from './einsum';
+import { ElementwiseBuilder } from './elementwise';
 import type { Attribute, TensorType } from './graph';
 import { type ConvolutionGeometry, convDims, convTransposeDims, geometryAttributes } from './window';
 
 /** Emits ONNX nodes whose shapes it knows: the only speller of operators' signatures and of what opsets changed in them. */
-export class GraphBuilder extends GraphAssembly {
+export class GraphBuilder extends ElementwiseBuilder {
   /** A builder that starts from nothing. */
   static empty(): GraphBuilder {
     const graph = { name: 'graph', inputs: [], outputs: [], initializers: new Map(), nodes: [] };
     return new GraphBuilder({ file: '', irVersion: 8, producer: '', opsets: new Map([['', 17]]), graph }, new Map());
   }
 
-  add(a: string, b: string): string {
-    return this.#binary('Add', a, b);
-  }
-  sub(a: string, b: string): string {
-    return this.#binary('Sub', a, b);
-  }
-  mul(a: string, b: string): string {
-    return this.#binary('Mul', a, b);
-  }
-  div(a: string, b: string): string {
-    return this.#binary('Div', a, b);
-  }
-  pow(base: string, exponent: string): string {
-    return this.#binary('Pow', base, exponent, this.dtype(base));
-  }
-  equal(a: string, b: string): string {
-    return this.#binary('Equal', a, b, 'bool');
-  }
-  greater(a: string, b: string): string {
-    return this.#binary('Greater', a, b, 'bool');
-  }
-  greaterOrEqual(a: string, b: string): string {
-    return this.#binary('GreaterOrEqual', a, b, 'bool');
-  }
-  less(a: string, b: string): string {
-    return this.#binary('Less', a, b, 'bool');
-  }
-  and(a: string, b: string): string {
-    return this.#binary('And', a, b, 'bool');
-  }
-
-  neg(value: string): string {
-    return this.#unary('Neg', value);
-  }
-  exp(value: string): string {
-    return this.#unary('Exp', value);
-  }
-  log(value: string): string {
-    return this.#unary('Log', value);
-  }
-  sqrt(value: string): string {
-    return this.#unary('Sqrt', value);
-  }
-  abs(value: string): string {
-    return this.#unary('Abs', value);
-  }
-  sign(value: string): string {
-    return this.#unary('Sign', value);
-  }
-  floor(value: string): string {
-    return this.#unary('Floor', value);
-  }
-  relu(value: string): string {
-    return this.#unary('Relu', value);
-  }
-  identity(value: string): string {
-    return this.#unary('Identity', value);
-  }
-  square(value: string): string {
-    return this.mul(value, value);
-  }
-
-  /** A scalar constant of the type of `like`'s elements. */
-  scalar(number: number, like: string): string {
-    return this.constant(number, [], this.dtype(like));
-  }
-  /** `value * factor`; the value itself for the factor 1. */
-  scale(value: string, factor: number): string {
-    return factor === 1 ? value : this.mul(value, this.scalar(factor, value));
-  }
   zeros(type: TensorType): string {
     return this.expand(this.constant(0, [], type.dtype), type.dims);
-  }
-  where(condition: string, a: string, b: string): string {
-    const dims = broadcastDims(this.dims(condition), broadcastDims(this.dims(a), this.dims(b)));
-    return this.emit('Where', [condition, a, b], { dtype: this.dtype(a), dims });
-  }
-  cast(value: string, dtype: DType): string {
-    if (this.dtype(value) === dtype) return value;
-    const to: Attribute = { kind: 'int', value: dataTypeNumber(dtype) };
-    return this.emit('Cast', [value], { dtype, dims: this.dims(value) }, { to });
   }
 
   /** Matrix product over the last two axes; the leading ones broadcast. Both operands have rank 2 or more. */
@@ -281,14 +201,6 @@ export class GraphBuilder extends GraphAssembly {
     const dims = convTransposeDims(this.dims(value), this.dims(weight), geometry, outputPadding);
     const attributes = { ...geometryAttributes(geometry), output_padding: ints(outputPadding) };
     return this.emit('ConvTranspose', [value, weight], { dtype: this.dtype(value), dims }, attributes);
-  }
-
-  #unary(op: string, value: string): string {
-    return this.emit(op, [value], this.typeOf(value));
-  }
-
-  #binary(op: string, a: string, b: string, dtype = this.dtype(a)): string {
-    return this.emit(op, [a, b], { dtype, dims: broadcastDims(this.dims(a), this.dims(b)) });
   }
 
   /** Axes moved from an attribute to an input: ReduceSum's at opset 13, the others' at 18. */

@@ -110,4 +110,34 @@ describe.each(Object.keys(networks) as (keyof typeof networks)[])('%s', (network
       expect.soft(relativeError(ours, layerGradient(golden, layer, folded)), layer).toBeLessThan(1e-5);
     });
   });
+
+  test("each example's gradients have PyTorch's norms", async () => {
+    const model = await readModel(network, 'dynamo-noopt');
+    const names = boundNames(model, golden);
+    const examples = golden.get('labels')!.dims[0]!;
+    const one = (tensor: Tensor, example: number): Tensor => {
+      const length = tensor.data.length / examples;
+      const data = tensor.data.slice(example * length, (example + 1) * length);
+      return { dtype: tensor.dtype, dims: [1, ...tensor.dims.slice(1)], data };
+    };
+    const types = await probeTypes(model, runtime, { x: one(golden.get('input')!, 0) });
+    const builder = new GraphBuilder(model, types);
+    const loss = crossEntropy(builder, 'logits', builder.input('labels', { dtype: 'int64', dims: [1] }));
+    const gradients = backward(builder, new Map([[loss, builder.expand(builder.scalar(1, loss), [1])]]), names);
+    for (const [name, gradient] of gradients) {
+      const axes = builder.dims(gradient).map((_, axis) => axis);
+      builder.output(`norm/${name}`, builder.sqrt(builder.reduceSum(builder.square(gradient), axes)));
+    }
+    const session = await runtime.createSession(encodeModel(builder.build()));
+    for (let example = 0; example < examples; example++) {
+      const feeds = { x: one(golden.get('input')!, example), labels: one(golden.get('labels')!, example) };
+      const results = await session.run(feeds);
+      for (const name of names) {
+        const expected = Number(golden.get(`norms/${name}`)!.data[example]);
+        const actual = Number(results[`norm/${name}`]!.data[0]);
+        expect.soft(Math.abs(actual / expected - 1), `${name}, example ${example}`).toBeLessThan(1e-5);
+      }
+    }
+    await session.release();
+  });
 });
