@@ -40,7 +40,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
   }
 
   return vscode.Disposable.from(
-    register<RunNode>('setUp', (node) => setUp(runs, node?.config)),
+    register<RunNode>('setUp', (node) => setUp(runs, engine, runTree.progress, node?.config)),
     register<RunNode>('check', check),
     register('refresh', () => runs.refresh()),
     register('restartEngine', async () => {

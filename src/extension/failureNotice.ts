@@ -31,9 +31,10 @@ export class FailureNotice {
     if (toErrorData(thrown).code === 'cancelled') return;
     const failure = this.describe(thrown);
     const { kind, label } = failure.action;
-    const possible = kind !== 'retry' || retry !== undefined;
+    const { file } = failure.error.details;
+    const possible = (kind !== 'retry' || retry !== undefined) && (kind !== 'open-file' || file !== undefined);
     const chosen = await vscode.window.showErrorMessage(failure.sentence, ...(possible ? [label] : []));
-    if (chosen) await this.act(kind, failure.error.details.file, retry);
+    if (chosen) await this.act(kind, file, retry);
   }
 
   /** Carries out an action; `file` is the one at fault. */

@@ -2,23 +2,38 @@ import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
 import type { Proposal } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
+import type { Problem, TrainingRun } from '../protocol/model';
+import type { Engine } from './engine';
 import { foundSentence } from './runNodes';
 import type { Runs } from './runs';
+import type { TreeProgress } from './treeProgress';
 
 /** Writes the `whence.json` that was proposed, opens it and looks again. Asks only where there is a choice. */
-export async function setUp(runs: Runs, config?: string): Promise<void> {
+export async function setUp(runs: Runs, engine: Engine, progress: TreeProgress, config?: string): Promise<void> {
   await runs.ask();
-  const { proposals, runs: known } = runs.report;
-  const proposal = (config && runs.findProposal(config)) || (await chooseProposal(proposals));
-  if (proposal) {
-    const uri = vscode.Uri.file(proposal.config);
-    if (!(await exists(uri))) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(proposal.text));
-    await vscode.window.showTextDocument(uri);
-    await runs.refresh();
+  if (runs.state === 'untrusted') {
+    await vscode.commands.executeCommand('workbench.trust.manage');
     return;
   }
-  if (proposals.length > 0) return;
-  const [run] = known;
+  const { proposals, runs: known } = runs.report;
+  if (proposals.length === 0) {
+    await openKnown(known[0]);
+    return;
+  }
+  const proposal = (config && runs.findProposal(config)) || (await chooseProposal(proposals));
+  if (!proposal) return;
+  await vscode.commands.executeCommand('whence.runs.focus', { preserveFocus: true });
+  const found = await progress.run((options) => engine.setUp({ config: proposal.config }, options));
+  const uri = vscode.Uri.file(proposal.config);
+  // Someone may have written one meanwhile: it is opened, never replaced.
+  if (!(await exists(uri))) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(found.text));
+  await vscode.window.showTextDocument(uri);
+  await runs.refresh();
+  warnOf(found.problems);
+}
+
+/** Where everything is set up already, setting up means to look at it. */
+async function openKnown(run: TrainingRun | undefined): Promise<void> {
   if (run) {
     await vscode.window.showTextDocument(vscode.Uri.file(run.config));
     return;
@@ -27,6 +42,14 @@ export async function setUp(runs: Runs, config?: string): Promise<void> {
   throw new WhenceError('not-found', vscode.l10n.t('No checkpoints were found in this workspace.'), {
     mend: vscode.l10n.t('Open the folder that holds your checkpoints and the exported ONNX model.'),
   });
+}
+
+/** What only running the model could tell, such as a preprocessing that does not fit, must not pass unseen. */
+function warnOf(problems: readonly Problem[]): void {
+  for (const { severity, message, mend } of problems) {
+    if (severity === 'info') continue;
+    void vscode.window.showWarningMessage([message, mend].filter(Boolean).join(' '));
+  }
 }
 
 /** The run that a command without an argument means: the only one, or the one that is chosen. */
