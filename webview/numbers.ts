@@ -2,6 +2,8 @@ import { format } from 'd3';
 
 /** U+2212: as wide as a plus sign, and read aloud as "minus". */
 const minus = '\u2212';
+/** Keeps a number and its unit on one line. */
+const noBreak = '\u00a0';
 
 /** Writes signed scores so that a column of them lines up: as many decimals as give `largest` three digits. */
 export function scoreFormat(largest: number): (score: number) => string {
@@ -12,9 +14,9 @@ export function scoreFormat(largest: number): (score: number) => string {
 
 /** `0.061` is "6 %"; what rounds to 100 without being it is "> 99 %", likewise below one percent. */
 export function percent(fraction: number): string {
-  if (fraction > 0 && fraction < 0.005) return '< 1 %';
-  if (fraction < 1 && fraction > 0.995) return '> 99 %';
-  return `${Math.round(fraction * 100)} %`.replace('-', minus);
+  if (fraction > 0 && fraction < 0.005) return `<${noBreak}1${noBreak}%`;
+  if (fraction < 1 && fraction > 0.995) return `>${noBreak}99${noBreak}%`;
+  return `${Math.round(fraction * 100)}${noBreak}%`.replace('-', minus);
 }
 
 export function count(value: number): string {

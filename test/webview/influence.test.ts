@@ -52,7 +52,7 @@ describe('a shown result', () => {
     const { page, picture } = await open(shown());
     const query = page.getByRole('region', { name: 'Query' });
     await query.waitFor();
-    expect(await query.textContent()).toMatch(/test #127.*Predicted\s*Shirt 91 %\s*Wrong\s*Label\s*Pullover 6 %/);
+    expect(await query.textContent()).toMatch(/test #127.*Predicted\s*Shirt 91\s%\s*Wrong\s*Label\s*Pullover 6\s%/);
     const canvas = query.getByRole('img', { name: 'Image of test #127' });
     expect(await canvas.evaluate((node: HTMLCanvasElement) => [node.width, node.height])).toEqual([28, 28]);
     expect(await canvas.evaluate((node) => getComputedStyle(node).imageRendering)).toBe('pixelated');
@@ -300,7 +300,7 @@ describe('states', () => {
       await show(view, { state: 'running', query, progress });
       await page.getByText(`${done} %, 1:50 left`).waitFor();
     }
-    expect(await bar.getAttribute('aria-valuetext')).toBe('Measuring curvature: segment 2 of 3, 42 %, 1:50 left');
+    expect(await bar.getAttribute('aria-valuetext')).toBe('Measuring curvature: segment 2 of 3, 42\u00a0%, 1:50 left');
     const share = () =>
       bar.evaluate((node) => (node.firstElementChild?.getBoundingClientRect().width ?? 0) / node.clientWidth);
     await expect.poll(share).toBeCloseTo(0.42, 2);
@@ -400,7 +400,7 @@ describe('widths', () => {
   it('shows the strongest classes first and all on demand', async () => {
     const { page } = await open(shown({ classes: long }));
     await page.getByText('By class').click();
-    expect(await page.locator('.class-toggle').count()).toBe(8);
+    expect(await page.locator('.class-toggle').count()).toBe(10);
     await page.getByRole('button', { name: 'Show all 120 classes' }).click();
     expect(await page.locator('.class-toggle').count()).toBe(120);
     expect(await page.locator('.class-toggle').first().textContent()).toContain('6 Donau');

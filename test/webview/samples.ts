@@ -82,22 +82,23 @@ export interface InfluenceOptions {
   readonly influence?: Partial<Influence>;
 }
 
-/** A wrong prediction: a pullover taken for a shirt. */
+/** A wrong prediction: a pullover taken for a shirt, or the first of two classes for the second. */
 export function influenceResult(options: InfluenceOptions = {}): InfluenceResult {
   const preview = options.preview ?? image;
   const names = options.classes ?? classes;
+  const [given, predicted, other] = names.length > 6 ? ([2, 6, 4] as const) : ([0, 1, 0] as const);
   const query: PredictedExample = {
-    ...example(127, preview(indicesOf(2)[12] ?? 0), 2),
+    ...example(127, preview(indicesOf(given)[12] ?? 0), given),
     prediction: {
-      predicted: 6,
+      predicted,
       confidence: 0.914,
       loss: 2.81,
-      probabilities: names.map((_, label) => (label === 6 ? 0.914 : label === 2 ? 0.06 : 0.026 / 8)),
+      probabilities: names.map((_, label) => (label === predicted ? 0.914 : label === given ? 0.06 : 0.026 / 8)),
     },
   };
   const list = (sign: 1 | -1, mainLabel: number) =>
     scores.map((score, rank) => {
-      const label = rank === 3 ? 4 : mainLabel;
+      const label = rank === 3 ? other : mainLabel;
       const picture = preview(indicesOf(label)[rank] ?? 0);
       return influential(rank * 401 + 17, sign * score * (sign < 0 ? 0.7 : 1), picture, label);
     });
@@ -109,14 +110,14 @@ export function influenceResult(options: InfluenceOptions = {}): InfluenceResult
       run: '/home/mira/fashion/whence.json',
       query,
       method: 'source',
-      measurement: { kind: 'margin', target: 6 },
-      towards: list(1, 6),
-      away: list(-1, 2),
+      measurement: { kind: 'margin', target: predicted },
+      towards: list(1, predicted),
+      away: list(-1, given),
       byClass: names.map((_, label) => ({
         label,
         examples: 480 + label,
-        towards: label === 6 ? 6.1 : 3.9 / (names.length - 1),
-        away: label === 2 ? -3 : -2 / (names.length - 1),
+        towards: label === predicted ? 6.1 : 3.9 / (names.length - 1),
+        away: label === given ? -3 : -2 / (names.length - 1),
       })),
       segments,
       examples: 5000,

@@ -1,5 +1,5 @@
 import type { DataFile } from '../../../src/protocol/viewApi';
-import { element } from '../../element';
+import { element, spoken } from '../../element';
 import { icon } from '../../icons';
 import { percent } from '../../numbers';
 import { shortPreview } from '../../preview';
@@ -31,17 +31,17 @@ export function gridCell(
       class: wrong ? 'cell wrong' : 'cell',
       tabindex: -1,
       'aria-colindex': column + 1,
-      'aria-label': cellName(example, file),
       'data-position': position,
       'data-index': id.index,
       'data-vscode-context': menuContext(id.index, file.canAttribute),
-      title: cellName(example, file),
+      title: cellTitle(example, file),
     },
     element('span', { class: 'picture' }, shortPreview(example.preview)),
     element(
       'span',
       { class: 'caption' },
       element('span', { class: 'index' }, `#${id.index}`),
+      spoken(' labelled '),
       element('span', { class: 'label' }, label),
     ),
     prediction &&
@@ -49,14 +49,15 @@ export function gridCell(
         'span',
         { class: 'prediction' },
         icon(wrong ? 'wrong' : 'right'),
+        spoken(wrong ? ' wrongly predicted ' : ' rightly predicted '),
         wrong && element('span', { class: 'label' }, labelName(prediction.predicted, file.classes)),
         element('span', { class: 'confidence' }, percent(prediction.confidence)),
       ),
   );
 }
 
-/** Everything that a cell shows, in words. */
-export function cellName({ id, label, prediction }: DataExample, { classes }: DataFile): string {
+/** Everything that a cell shows, in words, for when a label is too long for it. */
+function cellTitle({ id, label, prediction }: DataExample, { classes }: DataFile): string {
   const given = `#${id.index}, labelled ${labelName(label, classes)}`;
   if (!prediction) return given;
   const verdict = prediction.predicted === label ? 'right' : 'wrong';

@@ -5,7 +5,7 @@ export interface GridGeometry {
   readonly rows: number;
 }
 
-const leastCellWidth = 104;
+const leastCellWidth = 112;
 const pictureHeight = 76;
 const spacing = 16;
 

@@ -6,7 +6,7 @@ import { count, percent, scoreFormat } from '../../numbers';
 import { button } from '../../ui';
 import { directions, labelName } from '../../vocabulary';
 
-const shownAtFirst = 8;
+const shownAtFirst = 10;
 
 /** "512 examples labelled Shirt give 61 % of the push towards Shirt", strongest label of each direction, as plain sentences. */
 export function groupSentences(result: InfluenceResult): readonly string[] {
