@@ -1,7 +1,6 @@
 // Builds what runs into dist/: the extension host's part, the worker and its eigensolver thread, the command line, the webview.
 // `--watch` rebuilds on every change.
 
-import { existsSync } from 'node:fs';
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { context } from 'esbuild';
 
@@ -33,16 +32,10 @@ const bundles = [
   },
 ];
 
-const present = bundles.filter(({ entryPoints: [entry], outfile }) => {
-  if (existsSync(entry)) return true;
-  console.warn(`${outfile}: skipped, ${entry} is not there yet`);
-  return false;
-});
-
 await mkdir('dist', { recursive: true });
 await copyFile('media/eigh.wasm', 'dist/eigh.wasm');
 
-const contexts = await Promise.all(present.map((options) => context(options)));
+const contexts = await Promise.all(bundles.map((options) => context(options)));
 // esbuild has said what is wrong by then.
 const results = await Promise.all(contexts.map((bundle) => bundle.rebuild())).catch(() => process.exit(1));
 for (const { metafile } of results) {
