@@ -24,8 +24,10 @@ export function startDataGrid(root: HTMLElement, link: HostLink): void {
   let sought: Place | undefined;
   root.classList.add('data');
 
+  const title = () => element('h1', { class: 'spoken' }, file?.name ?? 'Examples');
+
   async function open(): Promise<void> {
-    if (!shown) fill(root, element('p', { class: 'waiting' }, progressRing('Opening'), 'Opening\u2026'));
+    if (!shown) fill(root, title(), element('p', { class: 'waiting' }, progressRing('Opening'), 'Opening\u2026'));
     try {
       file = await host.ready({});
       show();
@@ -63,6 +65,7 @@ export function startDataGrid(root: HTMLElement, link: HostLink): void {
     shown = undefined;
     fill(
       root,
+      title(),
       failureStatus(toErrorData(error), { label: 'Try Again', kind: 'retry' }, () => void open()),
     );
   }
