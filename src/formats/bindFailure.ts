@@ -23,32 +23,9 @@ const exportAgain =
 
 /** Throws `binding-failed` with the first and most telling reason, unless nothing of weight is left over. */
 export function failBinding(leftovers: Leftovers): void {
-  const { model, checkpoint, initializers, weights, tensors } = leftovers;
-  const reason = misfit(leftovers) ?? folded(leftovers) ?? ambiguity(leftovers);
+  const reason =
+    misfit(leftovers) ?? folded(leftovers) ?? placeless(leftovers) ?? ambiguity(leftovers) ?? missing(leftovers);
   if (reason) throw reason;
-  const [tensor] = tensors;
-  if (tensor) {
-    const open = initializers.filter(({ name }) => weights.has(name));
-    const wanted = open.length > 0 ? ` Still without a tensor are the model's ${list(open)}.` : '';
-    throw new WhenceError(
-      'binding-failed',
-      `The model has no weight for ${list(tensors)} of the checkpoint.${wanted}`,
-      { file: tensor.source.path, place: `tensor ${tensor.name}`, mend: exportAgain },
-    );
-  }
-  const missing = initializers.filter(({ name }) => weights.has(name));
-  if (missing.length > 0) {
-    const held = [...checkpoint.values()];
-    throw new WhenceError(
-      'binding-failed',
-      `The checkpoint has no tensor for the model's ${list(missing)}. It holds ${held.length > 0 ? list(held) : 'nothing'}.`,
-      {
-        file: held[0]?.source.path ?? model.file,
-        place: `initializer ${missing[0]!.name}`,
-        mend: 'Save the whole model.state_dict() in every checkpoint, and export the same network.',
-      },
-    );
-  }
 }
 
 /** The first weight that has a tensor of its name, but of another shape. */
@@ -69,6 +46,37 @@ function misfit({ model, initializers, tensors, weights }: Leftovers): WhenceErr
     );
   }
   return undefined;
+}
+
+/** Tensors for which the graph has no weight of their shape left. */
+function placeless({ initializers, weights, tensors, matches }: Leftovers): WhenceError | undefined {
+  const placed = new Set(matches.map(({ tensor }) => tensor));
+  const lost = tensors.filter((tensor) => !placed.has(tensor));
+  if (lost.length === 0) return undefined;
+  const open = initializers.filter(({ name }) => weights.has(name));
+  const wanted = open.length > 0 ? ` Still without a tensor are the model's ${list(open)}.` : '';
+  return new WhenceError('binding-failed', `The model has no weight for ${list(lost)} of the checkpoint.${wanted}`, {
+    file: lost[0]!.source.path,
+    place: `tensor ${lost[0]!.name}`,
+    mend: exportAgain,
+  });
+}
+
+/** Weights of the graph that the checkpoint has nothing for. */
+function missing({ model, checkpoint, initializers, weights }: Leftovers): WhenceError | undefined {
+  const open = initializers.filter(({ name }) => weights.has(name));
+  if (open.length === 0) return undefined;
+  const held = [...checkpoint.values()];
+  const content = held.length > 0 ? list(held) : 'nothing';
+  return new WhenceError(
+    'binding-failed',
+    `The checkpoint has no tensor for the model's ${list(open)}. It holds ${content}.`,
+    {
+      file: held[0]?.source.path ?? model.file,
+      place: `initializer ${open[0]!.name}`,
+      mend: 'Save the whole model.state_dict() in every checkpoint, and export the same network.',
+    },
+  );
 }
 
 function ambiguity({ model, matches }: Leftovers): WhenceError | undefined {
