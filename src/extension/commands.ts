@@ -6,7 +6,7 @@ import type { EngineHost } from './engineHost';
 import { type FailureNotice, showFile } from './failureNotice';
 import type { InfluenceView } from './influenceView';
 import { revealExample } from './revealExample';
-import type { RunNode } from './runNodes';
+import type { RunNode } from './runNode';
 import type { Runs } from './runs';
 import type { RunTree } from './runTree';
 import { chooseRun, setUp } from './setUp';

@@ -26,8 +26,16 @@ interface Worker {
   readonly child: ChildProcess;
   readonly connection: Connection<EngineApi, Record<string, never>>;
   readonly exited: Promise<void>;
+  /** Calls that wait for an answer, the oldest first. */
+  readonly calls: Set<Call>;
   /** Set before this side ends the process: its exit is then no news. */
   ending: boolean;
+  /** It was ended for a call that did not hear its cancellation; whoever else waited is asked anew of the next. */
+  abandoned: boolean;
+}
+
+interface Call {
+  readonly signal: CancelSignal | undefined;
 }
 
 /**
@@ -68,25 +76,39 @@ export class EngineClient {
     await this.stop();
   }
 
-  async #call<T>(invoke: (remote: RemoteApi<EngineApi>) => Promise<T>, signal?: CancelSignal): Promise<T> {
+  async #call<T>(invoke: Invoke<T>, signal?: CancelSignal): Promise<T> {
     if (this.#disposed) throw new WhenceError('disconnected', 'The window is closing.');
     this.#worker ??= this.#start();
     const worker = this.#worker;
-    let settled = false;
-    signal?.addEventListener('abort', () => {
-      setTimeout(() => {
-        if (!settled) this.#kill(worker);
-      }, this.#options.cancelGraceMs ?? 2000).unref();
-    });
+    const call: Call = { signal };
+    worker.calls.add(call);
     try {
-      return await invoke(worker.connection.remote);
+      return await Promise.race([invoke(worker.connection.remote), this.#unheard(worker, call)]);
     } catch (error) {
-      if (signal?.aborted)
-        throw new WhenceError('cancelled', 'Cancelled. Finished stages are kept.', {}, { cause: error });
+      if (signal?.aborted) throw cancelled(error);
+      if (worker.abandoned) return this.#call(invoke, signal);
       throw error;
     } finally {
-      settled = true;
+      worker.calls.delete(call);
     }
+  }
+
+  /**
+   * Rejects once a cancelled call has not settled in time. The process is killed if that call is what it is busy with; one
+   * that only waits behind another's work is let go.
+   */
+  #unheard(worker: Worker, call: Call): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      call.signal?.addEventListener('abort', () => {
+        const late = () => {
+          if (!worker.calls.has(call)) return;
+          const busyWith = [...worker.calls].find((one) => one === call || !one.signal?.aborted);
+          if (busyWith === call) this.#abandon(worker);
+          reject(cancelled());
+        };
+        setTimeout(late, this.#options.cancelGraceMs ?? 2000).unref();
+      });
+    });
   }
 
   #start(): Worker {
@@ -106,7 +128,14 @@ export class EngineClient {
       child.once('exit', () => resolve());
       child.once('error', () => resolve());
     });
-    const worker: Worker = { child, connection: connect(port, { peer: 'The engine' }), exited, ending: false };
+    const worker: Worker = {
+      child,
+      connection: connect(port, { peer: 'The engine' }),
+      exited,
+      calls: new Set(),
+      ending: false,
+      abandoned: false,
+    };
     port.onClose((reason) => {
       if (this.#worker === worker) this.#worker = undefined;
       // A process whose channel is gone can no longer be asked for anything.
@@ -116,14 +145,19 @@ export class EngineClient {
     return worker;
   }
 
-  #kill(worker: Worker): void {
+  #abandon(worker: Worker): void {
     worker.ending = true;
+    worker.abandoned = true;
     if (this.#worker === worker) this.#worker = undefined;
     worker.child.kill('SIGKILL');
   }
 }
 
 type Invoke<T> = (remote: RemoteApi<EngineApi>) => Promise<T>;
+
+function cancelled(cause?: unknown): WhenceError {
+  return new WhenceError('cancelled', 'Cancelled. Finished stages are kept.', {}, { cause });
+}
 
 /** The engine's methods, each started on whichever worker is there when it is called. */
 function lazyApi(call: <T>(invoke: Invoke<T>, signal?: CancelSignal) => Promise<T>): Engine {

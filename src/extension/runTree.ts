@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import type { FailureNotice } from './failureNotice';
-import { foundSentence, type RunNode, runNodes } from './runNodes';
+import type { RunNode } from './runNode';
+import { foundSentence, runNodes } from './runNodes';
 import type { Runs } from './runs';
 import { TreeProgress } from './treeProgress';
 

@@ -106,9 +106,32 @@ it('kills a process that does not hear a cancellation, without calling it news',
   cancelling.abort();
   await expect(stuck).rejects.toMatchObject({ code: 'cancelled' });
   expect(Date.now() - begun).toBeGreaterThanOrEqual(290);
-  expect(isAlive(pid)).toBe(false);
+  await expect.poll(() => isAlive(pid)).toBe(false);
   expect(exits).toEqual([]);
   expect((await answerer()).pid).not.toBe(pid);
+});
+
+it('asks the next process what others had asked of the one that was killed', async () => {
+  const { pid } = await answerer();
+  const cancelling = new AbortController();
+  const stuck = client.engine.check({ config }, { signal: cancelling.signal });
+  const innocent = answerer();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  cancelling.abort();
+  await expect(stuck).rejects.toMatchObject({ code: 'cancelled' });
+  expect((await innocent).pid).not.toBe(pid);
+  expect(exits).toEqual([]);
+});
+
+it('lets a cancelled call go that waits behind the work of another', async () => {
+  const { pid } = await answerer();
+  const cancelling = new AbortController();
+  const measurement = { kind: 'margin' } as const;
+  const busy = client.engine.scores({ config, queries: [], method: 'source', measurement, out: '' });
+  const waiting = client.engine.undoReview({ config }, { signal: cancelling.signal });
+  cancelling.abort();
+  await expect(waiting).rejects.toMatchObject({ code: 'cancelled' });
+  expect((await busy).shape[0]).toBe(pid);
 });
 
 it('gives the process a moment to end, then ends it', async () => {

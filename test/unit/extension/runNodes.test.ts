@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { foundSentence, type RunNode, runNodes } from '../../../src/extension/runNodes';
+import type { RunNode } from '../../../src/extension/runNode';
+import { foundSentence, runNodes } from '../../../src/extension/runNodes';
 import type { Proposal, QualityReport, WorkspaceReport } from '../../../src/protocol/engineApi';
 import type { TrainingRun } from '../../../src/protocol/model';
 import { english } from './english';
