@@ -37,8 +37,9 @@ export async function findRun(session: CommandSession, folder: string, name: str
   throw new WhenceError('not-found', message, { file: problem?.file ?? root, mend });
 }
 
-/** Writes a proposal's `whence.json`, never over one that is there. */
-export async function writeProposal(session: CommandSession, { config, text, problems }: Proposal): Promise<void> {
+/** Writes a proposal's `whence.json`, completed by running the model; never over one that is there. */
+export async function writeProposal(session: CommandSession, { config }: Proposal): Promise<void> {
+  const { text, problems } = await session.engine.setUp({ config }, session.call);
   try {
     await writeFile(config, text, { flag: 'wx' });
   } catch (cause) {
