@@ -8,6 +8,8 @@ export interface SuspectRow {
   readonly label: string;
   readonly description: string;
   readonly tooltip: string;
+  /** What a screen reader says: the label without its arrow. */
+  readonly spoken: string;
   /** A codicon's name: each decision has its own shape. */
   readonly icon: string;
   readonly context: 'suspect.open' | 'suspect.relabel' | 'suspect.exclude' | 'suspect.keep';
@@ -49,6 +51,11 @@ function suspectRow(
       t('Suspicion {0} %: the mean of its ranks by both.', percent),
       decided ? t('Decision: {0}', decided) : t('R relabel · X exclude · K keep · U undo'),
     ].join('\n'),
+    spoken: [
+      t('Example {0}, labelled {1}, suggested {2}', example.id.index, given, className(suggested, classes)),
+      decided ?? t('not decided'),
+      t('suspicion {0} %', percent),
+    ].join(', '),
     icon: decision ? icons[decision.action] : 'question',
     context: `suspect.${decision?.action ?? 'open'}`,
   };

@@ -93,6 +93,7 @@ export class SuspectTree implements vscode.TreeDataProvider<SuspectRow>, vscode.
     item.id = row.id;
     item.description = row.description;
     item.tooltip = row.tooltip;
+    item.accessibilityInformation = { label: row.spoken };
     item.iconPath = new vscode.ThemeIcon(row.icon);
     item.contextValue = row.context;
     item.command = {

@@ -28,6 +28,7 @@ it('names the example, both labels and both signals', () => {
     context: 'suspect.open',
   });
   expect(row?.tooltip).toContain('3.220');
+  expect(row?.spoken).toBe('Example 51, labelled Shirt, suggested Pullover, not decided, suspicion 98.8 %');
   expect(row?.tooltip).toContain('12.3');
 });
 
