@@ -55,7 +55,8 @@ async function load(config: string, host: EngineHost): Promise<LoadedRun> {
   return { files: host.files, run, network, store, attribution, examples: (split) => named(run, splits, split) };
 }
 
-async function modelExamples(run: OpenRun): Promise<Map<string, ModelExamples>> {
+/** A run's splits, preprocessed as its configuration says. */
+export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExamples>> {
   const train = run.splits.get('train')!;
   const preprocess = run.config.preprocess ?? {};
   const length = train.featureDims.reduce((product, n) => product * n, 1);

@@ -42,8 +42,12 @@ export interface OpenRun {
 
 /** Opens the run that a `whence.json` describes; the first thing that doesn't fit is the error. */
 export async function openRun(path: string, files: Files): Promise<OpenRun> {
+  return openConfig(await readConfig(path, files), path, files);
+}
+
+/** Opens a run by a configuration that stands, or would stand, at `path`. */
+export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
   const folder = files.dirname(path);
-  const config = await readConfig(path, files);
   const { model, input, logits, outputs } = await readRunModel(resolvePath(folder, config.model, files), files);
   const log =
     config.log === undefined
@@ -75,7 +79,7 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
     segments: cutSegments(schedule, config.segments ?? defaultSegments),
     classes,
     splits,
-    fingerprint: await fingerprintOf(config, path, files),
+    fingerprint: (await files.exists(path)) ? await fingerprintOf(config, path, files) : '',
     hash: runHash(config, folder, checkpoints, fisher, files),
     readInitializer: (initializer) => readInitializer(initializer, model, files),
   };
@@ -120,7 +124,7 @@ async function fingerprintOf(config: RunConfig, path: string, files: Files): Pro
   );
 }
 
-async function readConfig(path: string, files: Files): Promise<RunConfig> {
+export async function readConfig(path: string, files: Files): Promise<RunConfig> {
   if (!(await files.exists(path))) {
     throw new WhenceError('not-set-up', 'This folder has no whence.json.', {
       file: path,

@@ -39,7 +39,7 @@ async function scores(run: RidgeRun, method: MethodName): Promise<Float64Array> 
     quietTask(),
   );
   const estimate = new Float64Array(run.exact.length);
-  for (const part of bySegment) part.forEach((value, i) => (estimate[i] = estimate[i]! + value));
+  for (const part of bySegment) for (let i = 0; i < estimate.length; i++) estimate[i] = estimate[i]! + part[i]!;
   return estimate;
 }
 

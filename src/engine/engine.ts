@@ -1,0 +1,147 @@
+import { describeFile, openDataset } from '../formats/datasets';
+import { encodeNpy } from '../formats/npy';
+import { throwIfCancelled } from '../protocol/cancel';
+import type { EngineApi } from '../protocol/engineApi';
+import { WhenceError } from '../protocol/errors';
+import { range } from './examples';
+import type { EngineHost } from './host';
+import { exampleOf, influenceHash, influenceOf } from './influence';
+import { findUse, inspectFolder } from './inspect';
+import { checkedIndex, type LoadedRun, LoadedRuns } from './loadedRun';
+import { pageOfExamples } from './predictionList';
+import { checkQuality } from './quality';
+import { addDecision, currentDecisions, exampleKey, exportReview, readReview, undoDecision } from './review';
+import { completeProposal } from './setUp';
+import { rankSuspects } from './suspects';
+import { type CallContext, Task } from './task';
+import { validateText } from './validate';
+
+/** The engine's answers: `EngineApi` with the caller's cancel signal and progress. */
+export type EngineHandlers = {
+  readonly [M in keyof EngineApi]: (
+    request: Parameters<EngineApi[M]>[0],
+    context: CallContext,
+  ) => ReturnType<EngineApi[M]>;
+};
+
+/** One engine serves any number of runs; calls that run a model take turns, so that they do not share memory and cores. */
+export function createEngine(host: EngineHost): EngineHandlers {
+  const { files } = host;
+  const runs = new LoadedRuns(host);
+  const takeTurns = turns();
+
+  /** Loads the run, waits for its turn and works on it. */
+  const onRun = <R>(config: string, context: CallContext, work: (loaded: LoadedRun, task: Task) => Promise<R>) =>
+    takeTurns(async () => {
+      throwIfCancelled(context.signal);
+      const task = new Task(context);
+      task.step('reading', 'Reading the run', 0);
+      return work(await runs.get(config), task);
+    });
+
+  return {
+    inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
+    setUp: ({ config }, context) => takeTurns(() => completeProposal(config, host, new Task(context))),
+    validate: ({ config, text }) => validateText(config, text, files),
+    async findUse({ folder, file }, { signal }) {
+      const use = await findUse(folder, file, files, signal);
+      return use && { config: use.config, split: use.split };
+    },
+
+    async exampleAt({ folder, file, line }, { signal }) {
+      const use = await findUse(folder, file, files, signal);
+      if (!use) return null;
+      const index = use.dataset.indexAtLine?.(line);
+      return index === undefined ? null : { config: use.config, example: { split: use.split, index } };
+    },
+
+    async browse({ file, from, count }) {
+      const dataset = await openDataset(await describeFile(file, files), files.dirname(file), files);
+      const examples = range(from, Math.max(from, Math.min(dataset.length, from + count))).map(async (index) => ({
+        id: { split: '', index },
+        label: dataset.labels[index]!,
+        location: dataset.locate(index),
+        preview: await dataset.preview(index),
+      }));
+      return { total: dataset.length, examples: await Promise.all(examples) };
+    },
+
+    examples: (request, context) =>
+      onRun(request.config, context, (loaded, task) => pageOfExamples(loaded, request, task)),
+    check: ({ config }, context) => onRun(config, context, checkQuality),
+    attribute: (request, context) =>
+      onRun(request.config, context, (loaded, task) => influenceOf(loaded, request, task)),
+
+    scores: ({ config, queries, method, measurement, out }, context) =>
+      onRun(config, context, async (loaded, task) => {
+        const split = oneSplit(queries.map((query) => query.split));
+        const examples = loaded.examples(split);
+        const indices = queries.map((query) => checkedIndex(examples, query));
+        const targets = indices.map((index) => measurement.target ?? examples.dataset.labels[index]!);
+        const scores = await loaded.attribution.score(examples, indices, targets, method, measurement.kind, task);
+        const data = new Float32Array(scores.queries * scores.examples);
+        for (const part of scores.bySegment) for (let i = 0; i < data.length; i++) data[i] = data[i]! + part[i]!;
+        const shape = [scores.queries, scores.examples] as const;
+        await files.write(out, [encodeNpy({ dtype: 'float32', dims: shape, data })]);
+        return { shape };
+      }),
+
+    suspects: ({ config, top }, context) =>
+      onRun(config, context, async (loaded, task) => {
+        const { run, network, store, attribution } = loaded;
+        const ranked = await rankSuspects(run, network, loaded.examples('train'), attribution, store, task);
+        const decisions = currentDecisions((await readReview(config, files)).decisions);
+        const suspects = ranked.slice(0, top).map(async ({ index, ...signals }) => {
+          const example = await exampleOf(loaded, 'train', index);
+          const decision = decisions.get(exampleKey(example.id));
+          return { example, ...signals, ...(decision ? { decision } : {}) };
+        });
+        return { suspects: await Promise.all(suspects), examples: ranked.length };
+      }),
+
+    review: ({ config, example, action, newLabel }, context) =>
+      onRun(config, context, async (loaded) => {
+        const examples = loaded.examples(example.split);
+        const givenLabel = examples.dataset.labels[checkedIndex(examples, example)]!;
+        if (action === 'relabel' && (newLabel === undefined || newLabel < 0 || newLabel >= loaded.run.classes.length)) {
+          throw new WhenceError('bad-argument', 'A relabelled example needs a new label that is one of the classes.', {
+            file: config,
+          });
+        }
+        const at = new Date().toISOString();
+        const relabelled = action === 'relabel' ? { newLabel: newLabel! } : {};
+        return addDecision(config, { example, action, givenLabel, ...relabelled, at }, files);
+      }),
+    undoReview: ({ config }) => undoDecision(config, files),
+    readReview: ({ config }) => readReview(config, files),
+    exportReview: ({ config, out }, context) =>
+      onRun(config, context, (loaded) =>
+        exportReview(
+          config,
+          out,
+          ({ split, index }) => loaded.examples(split).dataset.locate(index),
+          (label) => loaded.run.classes[label] ?? String(label),
+          files,
+        ),
+      ),
+
+    providers: ({ config }, context) => onRun(config, context, async ({ network }) => network.providers),
+    hash: ({ config, method }, context) => onRun(config, context, (loaded) => influenceHash(loaded, method)),
+  };
+}
+
+function oneSplit(splits: readonly string[]): string {
+  const [first] = splits;
+  if (first !== undefined && splits.every((split) => split === first)) return first;
+  throw new WhenceError('bad-argument', 'Queries must be examples of one split, and at least one.', {});
+}
+
+/** Runs works one after the other, in the order of their calls; a failed one holds nobody up. */
+function turns(): <R>(work: () => Promise<R>) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (work) => {
+    const own = last.then(work, work);
+    last = own.catch(() => undefined);
+    return own;
+  };
+}
