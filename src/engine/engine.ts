@@ -14,7 +14,7 @@ import { addDecision, currentDecisions, exampleKey, exportReview, readReview, un
 import { completeProposal } from './setUp';
 import { rankSuspects } from './suspects';
 import { type CallContext, Task } from './task';
-import { validateText } from './validate';
+import { validateConfig } from './validate';
 
 /** The engine's answers: `EngineApi` with the caller's cancel signal and progress. */
 export type EngineHandlers = {
@@ -42,7 +42,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
   return {
     inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
     setUp: ({ config }, context) => takeTurns(() => completeProposal(config, host, new Task(context))),
-    validate: ({ config, text }) => validateText(config, text, files),
+    validate: ({ config, text }) => validateConfig(config, text, files),
     async findUse({ folder, file }, { signal }) {
       const use = await findUse(folder, file, files, signal);
       return use && { config: use.config, split: use.split };

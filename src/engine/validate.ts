@@ -1,60 +1,76 @@
-import { findNodeAtLocation, type Node, parseTree } from 'jsonc-parser';
+import { findNodeAtLocation, type JSONPath, parseTree } from 'jsonc-parser';
 import type { Files } from '../formats/bytes';
-import { resolvePath } from '../formats/datasets';
+import { datasetFiles, openDataset, resolvePath } from '../formats/datasets';
+import { checkLabels } from '../formats/datasets/labels';
 import { toErrorData } from '../protocol/errors';
 import type { Problem } from '../protocol/model';
+import { findCheckpoints } from './checkpointFiles';
 import { parseConfig } from './config';
-import { openConfig } from './openRun';
+import { rangeOf } from './configProblems';
+import { readRunModel } from './runModel';
+import { readTrainingLog } from './trainingLog';
 
 /**
- * Problems of a `whence.json` text, each with its range: what the text says wrongly, and where that is sound, the first
- * thing about its files that keeps the run from being read.
+ * All problems of a `whence.json` as its text stands in an editor: those of the text, and where that leaves a usable
+ * configuration, those of the files that it names. Each has a range of the text; nothing is thrown.
  */
-export async function validateText(path: string, text: string, files: Files): Promise<readonly Problem[]> {
+export async function validateConfig(path: string, text: string, files: Files): Promise<readonly Problem[]> {
   const { config, problems } = parseConfig(text, path);
-  if (!config) return problems;
-  try {
-    await openConfig(config, path, files);
-    return problems;
-  } catch (error) {
-    const { message, details } = toErrorData(error);
-    const { file, place, mend } = details;
-    const root = parseTree(text, undefined, { allowTrailingComma: true });
-    const node = root && (namingNode(root, file, files.dirname(path), files) ?? keyNode(root, place));
-    const elsewhere = file !== undefined && file !== path ? `${files.relative(files.dirname(path), file)}: ` : '';
-    const where = place === undefined ? '' : ` (${place})`;
-    return [
-      ...problems,
-      {
-        severity: 'error',
-        message: `${elsewhere}${message}${where}`,
-        file: path,
-        ...(mend === undefined ? {} : { mend }),
-        range: node ? { offset: node.offset, length: node.length } : { offset: 0, length: 1 },
-      },
-    ];
-  }
-}
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  if (!config || !root) return problems;
+  const folder = files.dirname(path);
+  const found: Problem[] = [...problems];
 
-/** The text that names a file; a pattern names every file that it begins like. */
-function namingNode(node: Node, file: string | undefined, folder: string, files: Files): Node | undefined {
-  if (file === undefined) return undefined;
-  if (node.type === 'string') {
-    const [head, tail] = resolvePath(folder, node.value as string, files).split('*') as [string, string?];
-    const isNamed = tail === undefined ? head === file : file.startsWith(head) && file.endsWith(tail);
-    return isNamed ? node : undefined;
+  /** Runs a check; what it throws becomes a problem at `place`. */
+  const check = async <T>(place: JSONPath, act: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await act();
+    } catch (error) {
+      const { message, details } = toErrorData(error);
+      const node = findNodeAtLocation(root, place) ?? findNodeAtLocation(root, place.slice(0, -1)) ?? root;
+      const isOther = details.file !== undefined && details.file !== path;
+      const where = isOther ? [files.relative(folder, details.file!), details.place].filter(Boolean).join(', ') : '';
+      found.push({
+        severity: 'error',
+        message: where ? `${where}: ${message}` : message,
+        file: path,
+        ...(details.mend === undefined ? {} : { mend: details.mend }),
+        range: rangeOf(node),
+      });
+      return undefined;
+    }
+  };
+
+  const model = await check(['model'], () => readRunModel(resolvePath(folder, config.model, files), files));
+  const checkpoints = await check(['checkpoints'], () => findCheckpoints(config.checkpoints, folder, files));
+  for (const [index, { file }] of (checkpoints ?? []).entries()) {
+    const place = typeof config.checkpoints === 'string' ? ['checkpoints'] : ['checkpoints', index];
+    await check(place, () => files.open(file));
   }
-  for (const child of node.children ?? []) {
-    // A property's first child is its key, which names nothing.
-    const values = child.type === 'property' ? child.children!.slice(1) : [child];
-    for (const value of values) {
-      const found = namingNode(value, file, folder, files);
-      if (found) return found;
+  const { log } = config;
+  if (log !== undefined)
+    await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
+
+  let classes = config.classes;
+  const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
+  for (const [name, split] of splits) {
+    const missing = await missingFiles(datasetFiles(split, folder, files), files);
+    const keys = split.format === 'idx' ? ['images', 'labels'] : ['file'];
+    for (const index of missing) {
+      await check(['data', name, keys[index]!], () => files.open(datasetFiles(split, folder, files)[index]!));
+    }
+    if (missing.length > 0) continue;
+    const dataset = await check(['data', name], () => openDataset(split, folder, files, classes));
+    if (name === 'train') classes ??= dataset?.classes;
+    const outputs = model?.outputs ?? classes?.length;
+    if (dataset && outputs !== undefined && (config.loss ?? 'cross-entropy') === 'cross-entropy') {
+      await check(['data', name], async () => checkLabels(dataset, outputs));
     }
   }
-  return undefined;
+  return found;
 }
 
-function keyNode(root: Node, place: string | undefined): Node | undefined {
-  return place === undefined ? undefined : findNodeAtLocation(root, place.split('.'));
+async function missingFiles(paths: readonly string[], files: Files): Promise<number[]> {
+  const present = await Promise.all(paths.map((path) => files.exists(path).catch(() => true)));
+  return paths.flatMap((_, index) => (present[index] ? [] : [index]));
 }
