@@ -1,0 +1,44 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, test } from 'vitest';
+import type { DatasetConfig } from '../../../../src/formats/dataset';
+import { datasetFiles, datasetFormats, describeFile, openDataset } from '../../../../src/formats/datasets';
+import { nodeFiles } from '../../../../src/worker/nodeFiles';
+import { failureOf } from '../files';
+
+const files = nodeFiles();
+const folder = mkdtempSync(join(tmpdir(), 'whence-datasets-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** One small file a format: a row of the table without one fails below. */
+const golden: Readonly<Record<string, { readonly name: string; readonly content: string | Uint8Array }>> = {
+  idx: { name: 'a-images-idx3-ubyte', content: Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6) },
+  csv: { name: 'a.csv', content: 'p,q,label\n5,6,0\n' },
+  jsonl: { name: 'a.jsonl', content: '{"x": [5, 6], "label": 0}\n' },
+};
+
+test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and by a configuration', async (format) => {
+  const { name, content } = golden[format]!;
+  const path = join(folder, name);
+  writeFileSync(path, content);
+  const config = await describeFile(path, files);
+  expect(config.format).toBe(format);
+  const relative = JSON.parse(JSON.stringify(config).replace(path, name)) as DatasetConfig;
+  expect(datasetFiles(relative, folder, files)).toEqual([path]);
+  for (const dataset of [await openDataset(config, '/elsewhere', files), await openDataset(relative, folder, files)]) {
+    expect(dataset).toMatchObject({ format, length: 1, files: [path] });
+    expect([...(await dataset.batch([0])).inputs]).toEqual([5, 6]);
+    expect(await dataset.preview(0)).toHaveProperty('kind');
+  }
+});
+
+test('a missing file is named', async () => {
+  const error = await failureOf(openDataset({ format: 'csv', file: 'gone.csv' }, folder, files));
+  expect(error).toMatchObject({ code: 'not-found', details: { file: join(folder, 'gone.csv') } });
+});
+
+test('a file of no format is refused', async () => {
+  writeFileSync(join(folder, 'notes.txt'), 'hello');
+  expect(await failureOf(describeFile(join(folder, 'notes.txt'), files))).toMatchObject({ code: 'unsupported-format' });
+});
