@@ -1,22 +1,17 @@
 import { bindWeights } from '../formats/bind';
 import type { Files } from '../formats/bytes';
 import { openCheckpoint } from '../formats/checkpoints';
-import type { Dataset } from '../formats/dataset';
-import { openDataset } from '../formats/datasets';
 import { elementCount } from '../formats/tensor';
 import { type CancelSignal, throwIfCancelled } from '../protocol/cancel';
-import { toErrorData } from '../protocol/errors';
 import type { Problem } from '../protocol/model';
 import { findCheckpoints } from './checkpointFiles';
 import type { CheckpointGroup } from './checkpointGroups';
 import { parseConfig } from './config';
-import type { Discovery, FoundSplit } from './discover';
+import type { Discovery } from './discover';
+import { homeOf, isInside, nearest, ownFolder } from './planPlaces';
+import { chooseSplits, type PlannedSplit, problemOf } from './planSplits';
 import { readInitializer, readRunModel } from './runModel';
 import { readScript, type ScriptFacts } from './trainingScript';
-
-export interface PlannedSplit extends FoundSplit {
-  readonly dataset: Dataset;
-}
 
 /** A run that could be set up: what belongs together, by absolute paths. */
 export interface RunPlan {
@@ -35,7 +30,6 @@ export interface RunPlan {
   readonly problems: readonly Problem[];
 }
 
-const checkpointFolder = /^(checkpoints?|ckpts?|weights|snapshots?|models?|saved)$/i;
 const mostModels = 5;
 const exportModel =
   "Export it: torch.onnx.export(model.eval(), (inputs,), 'model.onnx', dynamo=True, optimize=False, input_names=['x'], output_names=['logits'], dynamic_shapes=({0: 'batch'},)).";
@@ -43,7 +37,7 @@ const exportModel =
 /** Puts together what discovery found: a plan for each group of checkpoints that no `whence.json` describes. */
 export async function planRuns(found: Discovery, files: Files, signal?: CancelSignal): Promise<RunPlan[]> {
   const open = await uncovered(found, files);
-  const homes = open.map((group) => homeOf(group, found, files));
+  const homes = open.map((group) => homeOf(group, found.folder, found.models, files));
   const plans: RunPlan[] = [];
   for (const [index, group] of open.entries()) {
     throwIfCancelled(signal);
@@ -118,19 +112,6 @@ async function uncovered(found: Discovery, files: Files): Promise<CheckpointGrou
   );
 }
 
-/** The nearest folder above the checkpoints that a model lies in or below; without a model, the checkpoints' own. */
-function homeOf(group: CheckpointGroup, found: Discovery, files: Files): string {
-  for (let folder = group.folder; ; folder = files.dirname(folder)) {
-    if (found.models.some((model) => isInside(model, folder, files))) return folder;
-    if (folder === found.folder || files.dirname(folder) === folder) return ownFolder(group, files, found.folder);
-  }
-}
-
-function ownFolder(group: CheckpointGroup, files: Files, root?: string): string {
-  const isRoot = group.folder === root;
-  return !isRoot && checkpointFolder.test(files.basename(group.folder)) ? files.dirname(group.folder) : group.folder;
-}
-
 /**
  * The first model that the last checkpoint fits, with the number of values that one example has for it where the file says
  * so; where none fits, the first, with the reason.
@@ -162,67 +143,6 @@ async function chooseModel(
   return { model: models[0]! };
 }
 
-/** For each kind of split the nearest data that fit the model's input. */
-async function chooseSplits(
-  candidates: readonly FoundSplit[],
-  input: number | undefined,
-  classes: readonly string[] | undefined,
-  files: Files,
-  problems: Problem[],
-): Promise<PlannedSplit[]> {
-  const chosen: PlannedSplit[] = [];
-  for (const name of ['train', 'validation', 'test']) {
-    const own = candidates.filter((split) => split.name === name);
-    const reasons: Problem[] = [];
-    for (const split of own) {
-      try {
-        const dataset = await openWithClasses(split, classes, chosen[0]?.dataset.classes, files);
-        const size = elementCount(dataset.featureDims);
-        if (input === undefined || size === input) {
-          chosen.push({ ...split, dataset });
-          break;
-        }
-        const message = `Its examples have ${size} features, the model takes ${input}.`;
-        reasons.push({
-          severity: 'warning',
-          message,
-          file: dataset.files[0]!,
-          mend: 'Name other data in whence.json.',
-        });
-      } catch (error) {
-        reasons.push(problemOf(error, split.folder));
-      }
-    }
-    if (chosen.some((split) => split.name === name)) continue;
-    problems.push(...reasons);
-    // Validation data can be asked about as well as test data.
-    const isNeeded = name === 'train' || (name === 'test' && chosen.every((split) => split.name === 'train'));
-    if (isNeeded) problems.push(missingSplit(name));
-  }
-  return chosen;
-}
-
-async function openWithClasses(
-  { config, folder }: FoundSplit,
-  classes: readonly string[] | undefined,
-  ofTraining: readonly string[] | undefined,
-  files: Files,
-): Promise<Dataset> {
-  if (classes === undefined) return openDataset(config, folder, files, ofTraining);
-  try {
-    return await openDataset(config, folder, files, classes);
-  } catch {
-    // The list may be of something else.
-    return openDataset(config, folder, files, ofTraining);
-  }
-}
-
-function missingSplit(name: string): Problem {
-  const what = name === 'train' ? 'No training data found.' : 'No test data found: there is nothing to ask about.';
-  const mend = `Put IDX, CSV or JSON Lines files with "${name}" in their names into the folder, or name them in whence.json.`;
-  return { severity: name === 'train' ? 'error' : 'warning', message: what, mend };
-}
-
 async function chooseScript(paths: readonly string[], files: Files) {
   const named = (path: string) => (/train/i.test(files.basename(path)) ? 0 : 1);
   for (const path of [...paths].sort((a, b) => named(a) - named(b)).slice(0, 10)) {
@@ -241,27 +161,7 @@ async function readClassList(path: string | undefined, files: Files) {
   return path !== undefined && classes.length > 1 ? { path, classes } : undefined;
 }
 
-/** Things of the run's own folder, nearest first; where it has none, those of the folders above it, up to the workspace. */
-function nearest<T>(items: readonly T[], pathOf: (item: T) => string, folder: string, root: string, files: Files): T[] {
-  const distance = (item: T) => files.relative(folder, pathOf(item)).split('/').length;
-  for (let at = folder; ; at = files.dirname(at)) {
-    const inside = items.filter((item) => isInside(pathOf(item), at, files));
-    if (inside.length > 0) return inside.sort((a, b) => distance(a) - distance(b));
-    if (at === root || files.dirname(at) === at) return [];
-  }
-}
-
-function isInside(path: string, folder: string, files: Files): boolean {
-  const relative = files.relative(folder, path);
-  return relative !== '..' && !relative.startsWith('../') && !/^([a-z]:|\/)/i.test(relative);
-}
-
 async function readText(path: string, files: Files): Promise<string> {
   const source = await files.open(path);
   return new TextDecoder().decode(await source.read(0, Math.min(source.size, 2 ** 20)));
-}
-
-function problemOf(error: unknown, file: string): Problem {
-  const { message, details } = toErrorData(error);
-  return { severity: 'error', message, file: details.file ?? file, ...(details.mend ? { mend: details.mend } : {}) };
 }

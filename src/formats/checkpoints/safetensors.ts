@@ -1,39 +1,17 @@
-import { visit } from 'jsonc-parser';
-import { bytesPerElement, type DType } from '../../onnx/dtype';
-import type { Tensor } from '../../onnx/runtime';
-import { bytesOf } from '../../onnx/tensor';
+import { bytesPerElement } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { elementCount, formatDims, type TensorRef } from '../tensor';
+import { dtypeOfName } from './safetensorsDtypes';
+import { isRecord, malformed, readHeader, truncated } from './safetensorsHeader';
+
+export { encodeSafetensors } from './safetensorsEncode';
+export { isSafetensors } from './safetensorsHeader';
 
 /** What a checkpoint file holds: its tensors by name, unread, and what its writer noted. */
 export interface CheckpointContent {
   readonly tensors: ReadonlyMap<string, TensorRef>;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** The format's own limit for its header. */
-const largestHeader = 100_000_000;
-
-const dtypeOfName: Readonly<Record<string, Exclude<DType, 'string'>>> = {
-  F64: 'float64',
-  F32: 'float32',
-  F16: 'float16',
-  BF16: 'bfloat16',
-  I64: 'int64',
-  I32: 'int32',
-  I16: 'int16',
-  I8: 'int8',
-  U64: 'uint64',
-  U32: 'uint32',
-  U16: 'uint16',
-  U8: 'uint8',
-  BOOL: 'bool',
-};
-
-/** True for bytes that can begin a .safetensors file: a header length of sane size, then a JSON object. */
-export function isSafetensors(head: Uint8Array): boolean {
-  return head.length >= 9 && head[8] === 0x7b && headerLength(head) <= largestHeader;
 }
 
 /**
@@ -51,66 +29,6 @@ export async function readSafetensors(source: ByteSource): Promise<CheckpointCon
   }
   checkLayout(tensors, source, dataStart);
   return { tensors: new Map(tensors.map((tensor) => [tensor.name, tensor])), metadata };
-}
-
-async function readHeader(source: ByteSource): Promise<{ entries: Record<string, unknown>; end: number }> {
-  if (source.size < 8) {
-    throw truncated(source, 'byte 0', `The file has ${source.size} bytes; its header's length alone takes 8.`);
-  }
-  const length = headerLength(await source.read(0, 8));
-  if (length > largestHeader) {
-    throw malformed(source, 'byte 0', `The file claims a header of ${length} bytes; it is no .safetensors file.`);
-  }
-  if (8 + length > source.size) {
-    const rest = source.size - 8;
-    throw truncated(source, 'byte 8', `The file claims a header of ${length} bytes, but only ${rest} bytes follow.`);
-  }
-  const text = decodeHeader(await source.read(8, length), source);
-  let entries: unknown;
-  try {
-    entries = JSON.parse(text);
-  } catch (cause) {
-    throw malformed(source, 'byte 8', `The file's header is not valid JSON (${(cause as Error).message}).`);
-  }
-  if (!isRecord(entries)) throw malformed(source, 'byte 8', "The file's header is not a JSON object.");
-  const twice = duplicatedName(text);
-  if (twice !== undefined) {
-    throw malformed(source, `tensor ${twice}`, `The file's header describes tensor ${twice} twice.`);
-  }
-  return { entries, end: 8 + length };
-}
-
-function headerLength(head: Uint8Array): number {
-  const view = new DataView(head.buffer, head.byteOffset, 8);
-  return view.getUint32(0, true) + view.getUint32(4, true) * 2 ** 32;
-}
-
-function decodeHeader(bytes: Uint8Array, source: ByteSource): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw malformed(source, 'byte 8', "The file's header is not valid UTF-8.");
-  }
-}
-
-/** JSON.parse keeps the last of equal keys in silence; two tensors of one name must not pass. */
-function duplicatedName(text: string): string | undefined {
-  const seen = new Set<string>();
-  let depth = 0;
-  let twice: string | undefined;
-  visit(text, {
-    onObjectBegin: () => {
-      depth++;
-    },
-    onObjectEnd: () => {
-      depth--;
-    },
-    onObjectProperty: (name) => {
-      if (depth === 1 && seen.has(name)) twice ??= name;
-      if (depth === 1) seen.add(name);
-    },
-  });
-  return twice;
 }
 
 function checkMetadata(entry: unknown, source: ByteSource): Record<string, string> {
@@ -177,61 +95,6 @@ function checkLayout(tensors: readonly TensorRef[], source: ByteSource, dataStar
   }
 }
 
-/** A .safetensors file in chunks: the header, padded so that the data begin at a multiple of 8, then each tensor's own memory. */
-export function encodeSafetensors(
-  tensors: ReadonlyMap<string, Tensor>,
-  metadata?: Readonly<Record<string, string>>,
-): Uint8Array[] {
-  const header: Record<string, unknown> = metadata ? { __metadata__: metadata } : {};
-  const chunks: Uint8Array[] = [];
-  let offset = 0;
-  for (const [name, tensor] of sortByAlignment(tensors)) {
-    const bytes = bytesOf(tensor);
-    header[name] = {
-      dtype: nameOfDtype(tensor.dtype),
-      shape: tensor.dims,
-      data_offsets: [offset, offset + bytes.byteLength],
-    };
-    chunks.push(bytes);
-    offset += bytes.byteLength;
-  }
-  const text = new TextEncoder().encode(JSON.stringify(header));
-  const padded = Math.ceil(text.length / 8) * 8;
-  const head = new Uint8Array(8 + padded).fill(0x20);
-  new DataView(head.buffer).setUint32(0, padded, true);
-  new DataView(head.buffer).setUint32(4, 0, true);
-  head.set(text, 8);
-  return [head, ...chunks];
-}
-
-/** Wide elements first, so that every tensor is aligned to its element without holes. */
-function sortByAlignment(tensors: ReadonlyMap<string, Tensor>): [string, Tensor][] {
-  return [...tensors].sort(
-    ([nameA, a], [nameB, b]) =>
-      b.data.BYTES_PER_ELEMENT - a.data.BYTES_PER_ELEMENT || (nameA < nameB ? -1 : nameA > nameB ? 1 : 0),
-  );
-}
-
-function nameOfDtype(dtype: DType): string {
-  const name = Object.keys(dtypeOfName).find((key) => dtypeOfName[key] === dtype);
-  if (!name) throw new WhenceError('unsupported-dtype', `Safetensors cannot hold tensors of type ${dtype}.`);
-  return name;
-}
-
 function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-const saveAgain = "Save it again: safetensors.torch.save_file(model.state_dict(), 'step-1000.safetensors').";
-
-function malformed(source: ByteSource, place: string, message: string): WhenceError {
-  return new WhenceError('malformed-file', message, { file: source.path, place, mend: saveAgain });
-}
-
-function truncated(source: ByteSource, place: string, message: string): WhenceError {
-  return new WhenceError('truncated-file', message, { file: source.path, place, mend: saveAgain });
 }
