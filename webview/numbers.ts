@@ -19,6 +19,11 @@ export function percent(fraction: number): string {
   return `${Math.round(fraction * 100)}${noBreak}%`.replace('-', minus);
 }
 
+/** A plain number with so many significant digits; what is not finite arrives as null and is no number to show. */
+export function significant(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toPrecision(digits) : '?';
+}
+
 export function count(value: number): string {
   return format(',')(value);
 }

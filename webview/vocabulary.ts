@@ -1,5 +1,14 @@
-import type { ExampleId, Influence, Label, MeasurementKind, MethodName, Phase } from '../src/protocol/model';
+import type {
+  ExampleId,
+  Influence,
+  Label,
+  MeasurementKind,
+  MethodName,
+  Phase,
+  Prediction,
+} from '../src/protocol/model';
 import type { InfluenceResult } from '../src/protocol/viewApi';
+import { significant } from './numbers';
 import type { DropdownChoice } from './ui';
 
 /** The words that the views use for the engine's terms. */
@@ -26,8 +35,20 @@ export function isRegression(influence: Influence): boolean {
   return influence.query.prediction.probabilities.length === 0;
 }
 
+/** Files without labels have NaN for each, which VS Code's pipe turns into null on its way to a page. */
+export function hasLabel(label: Label): boolean {
+  return Number.isFinite(label);
+}
+
+/** A class's name, or its index where it has none; a number for regressions. */
 export function labelName(label: Label, classes: readonly string[]): string {
-  return classes[label] ?? (Number.isInteger(label) ? String(label) : label.toPrecision(4));
+  if (!hasLabel(label)) return 'none';
+  return classes[label] ?? (Number.isInteger(label) ? String(label) : significant(label, 4));
+}
+
+/** A prediction can be wrong only where there is a label to compare it with. */
+export function isWrong(label: Label, { predicted }: Prediction): boolean {
+  return hasLabel(label) && predicted !== label;
 }
 
 export function exampleName({ split, index }: ExampleId): string {

@@ -313,6 +313,14 @@ describe('states', () => {
     await view.picture('data-no-run');
   });
 
+  it('shows examples without labels and calls no prediction wrong there', async () => {
+    const view = await open({ ...base, labels: [Number.NaN], total: 50 });
+    await cell(view, 0).click();
+    expect(await cell(view, 0).textContent()).toMatch(/^#0 predicted Shirt\s?\d+\s%$/);
+    expect(await view.page.locator('.icon').count()).toBe(0);
+    await view.picture('data-no-labels');
+  });
+
   it('says when a file is empty', async () => {
     const view = await open({ ...unused, total: 0 });
     await view.page.getByText('This file holds no examples.').waitFor();

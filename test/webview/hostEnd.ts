@@ -54,11 +54,21 @@ declare global {
 
 window.hostEnd = { asks: [] };
 
-/** One asynchronous hop with structured cloning, as VS Code's pipe has. */
+/** What VS Code makes of a message to a page: JSON, but with typed arrays as they are. */
+function delivered(value: unknown): unknown {
+  if (typeof value === 'number') return Number.isFinite(value) ? value : null;
+  if (typeof value !== 'object' || value === null) return value;
+  if (ArrayBuffer.isView(value)) return structuredClone(value);
+  if (Array.isArray(value)) return value.map((item) => delivered(item) ?? null);
+  const entries = Object.entries(value).filter(([, item]) => item !== undefined);
+  return Object.fromEntries(entries.map(([key, item]) => [key, delivered(item)]));
+}
+
+/** Asynchronous both ways, as VS Code's pipe is. */
 function pipe(): { readonly port: Port; readonly api: unknown } {
   const listeners = new Set<(message: unknown) => void>();
   const port: Port = {
-    post: (message) => window.postMessage(message),
+    post: (message) => window.postMessage(delivered(message)),
     onMessage(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);

@@ -142,6 +142,35 @@ describe('a shown result', () => {
     expect(await page.getByText('Wrong', { exact: true }).count()).toBe(0);
   });
 
+  it('says neither right nor wrong where there is no label', async () => {
+    const { page } = await open(
+      shown({ influence: { query: { ...influenceResult().influence.query, label: Number.NaN } } }),
+    );
+    await page.getByText('none', { exact: true }).waitFor();
+    expect(await page.locator('.verdict').count()).toBe(0);
+  });
+
+  it('shows a regression', async () => {
+    const { influence } = influenceResult();
+    const prediction = { predicted: 21.4567, confidence: 1, loss: 3.25, probabilities: [] };
+    const { page, picture } = await open(
+      shown({
+        preview: (index) => tableRow((index % 60) + 1),
+        influence: {
+          query: { ...influence.query, prediction, label: 23.9 },
+          byClass: [],
+          measurement: { kind: 'logit', target: 0 },
+        },
+      }),
+    );
+    await page.getByRole('listbox', { name: 'Pushed the output up' }).waitFor();
+    expect(await page.getByRole('region', { name: 'Query' }).textContent()).toMatch(
+      /Predicted21\.46Target23\.90Loss3\.25/,
+    );
+    expect(await page.getByText('By class').count()).toBe(0);
+    await picture('influence-regression');
+  });
+
   it('speaks of the loss in its own words', async () => {
     const { page } = await open(shown({ influence: { measurement: { kind: 'loss', target: 2 } } }));
     await page.getByRole('listbox', { name: 'Lowered the loss' }).waitFor();
@@ -151,7 +180,7 @@ describe('a shown result', () => {
 
   it('shows table rows as columns', async () => {
     const { page, picture } = await open(
-      shown({ preview: (index) => tableRow(index + 1), classes: ['malignant', 'benign'] }),
+      shown({ preview: (index) => tableRow((index % 60) + 1), classes: ['malignant', 'benign'] }),
     );
     const columns = page.getByRole('region', { name: 'Columns of test #127' });
     await columns.waitFor();
@@ -379,7 +408,7 @@ describe('widths', () => {
   it.each([
     ['images', {}],
     ['long labels and many classes', { classes: long }],
-    ['table rows', { preview: (index: number) => tableRow(index + 1), classes: ['malignant', 'benign'] }],
+    ['table rows', { preview: (index: number) => tableRow((index % 60) + 1), classes: ['malignant', 'benign'] }],
     ['long words', { preview: () => text('A'.repeat(600)) }],
   ])('has nothing to scroll sideways at 260 pixels: %s', async (name, options) => {
     const view = await open(shown(options, true), { width: 260 });
@@ -436,7 +465,7 @@ describe('for everybody', () => {
     ['empty-no-run', { state: 'empty', reason: 'no-run' }],
     ['empty-no-query', { state: 'empty', reason: 'no-query' }],
     ['running', { state: 'running', query, progress, previous: influenceResult() }],
-    ['failed', { ...failed, previous: influenceResult({ preview: (index) => tableRow(index + 1) }) }],
+    ['failed', { ...failed, previous: influenceResult({ preview: (index) => tableRow((index % 60) + 1) }) }],
   ];
   const table = (['dark', 'light', 'high-contrast'] as const).flatMap((theme) =>
     states.map(([state, snapshot]) => ({ theme, state, snapshot })),

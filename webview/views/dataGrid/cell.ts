@@ -1,9 +1,10 @@
+import type { Label, Prediction } from '../../../src/protocol/model';
 import type { DataFile } from '../../../src/protocol/viewApi';
 import { element, spoken } from '../../element';
 import { icon } from '../../icons';
 import { percent } from '../../numbers';
 import { shortPreview } from '../../preview';
-import { labelName } from '../../vocabulary';
+import { hasLabel, isWrong, labelName } from '../../vocabulary';
 import type { DataExample } from './pages';
 
 /** Makes one cell of the grid. `example` absent: still being fetched. */
@@ -22,8 +23,7 @@ export function gridCell(
     );
   }
   const { prediction, id } = example;
-  const wrong = prediction !== undefined && prediction.predicted !== example.label;
-  const label = labelName(example.label, file.classes);
+  const wrong = prediction !== undefined && isWrong(example.label, prediction);
   return element(
     'div',
     {
@@ -41,27 +41,30 @@ export function gridCell(
       'span',
       { class: 'caption' },
       element('span', { class: 'index' }, `#${id.index}`),
-      spoken(' labelled '),
-      element('span', { class: 'label' }, label),
+      hasLabel(example.label) && spoken(' labelled '),
+      hasLabel(example.label) && element('span', { class: 'label' }, labelName(example.label, file.classes)),
     ),
-    prediction &&
-      element(
-        'span',
-        { class: 'prediction' },
-        icon(wrong ? 'wrong' : 'right'),
-        spoken(wrong ? ' wrongly predicted ' : ' rightly predicted '),
-        wrong && element('span', { class: 'label' }, labelName(prediction.predicted, file.classes)),
-        element('span', { class: 'confidence' }, percent(prediction.confidence)),
-      ),
+    prediction && predictionLine(example.label, prediction, file.classes),
   );
+}
+
+function predictionLine(label: Label, prediction: Prediction, classes: readonly string[]): HTMLElement {
+  const name = element('span', { class: 'label' }, labelName(prediction.predicted, classes));
+  const confidence = element('span', { class: 'confidence' }, percent(prediction.confidence));
+  const line = (...parts: readonly Node[]) => element('span', { class: 'prediction' }, ...parts, confidence);
+  if (!hasLabel(label)) return line(spoken(' predicted '), name);
+  // A right prediction's name stands in the line above.
+  if (!isWrong(label, prediction)) return line(icon('right'), spoken(' rightly predicted '));
+  return line(icon('wrong'), spoken(' wrongly predicted '), name);
 }
 
 /** Everything that a cell shows, in words, for when a label is too long for it. */
 function cellTitle({ id, label, prediction }: DataExample, { classes }: DataFile): string {
-  const given = `#${id.index}, labelled ${labelName(label, classes)}`;
+  const given = hasLabel(label) ? `#${id.index}, labelled ${labelName(label, classes)}` : `#${id.index}`;
   if (!prediction) return given;
-  const verdict = prediction.predicted === label ? 'right' : 'wrong';
-  return `${given}, predicted ${labelName(prediction.predicted, classes)} ${percent(prediction.confidence)}, ${verdict}`;
+  const predicted = `${given}, predicted ${labelName(prediction.predicted, classes)} ${percent(prediction.confidence)}`;
+  if (!hasLabel(label)) return predicted;
+  return `${predicted}, ${isWrong(label, prediction) ? 'wrong' : 'right'}`;
 }
 
 /** What VS Code's own context menu goes by. */

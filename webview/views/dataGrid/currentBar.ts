@@ -3,7 +3,7 @@ import { element, fill } from '../../element';
 import { percent } from '../../numbers';
 import { button } from '../../ui';
 import { verdict } from '../../verdict';
-import { labelName } from '../../vocabulary';
+import { hasLabel, isWrong, labelName } from '../../vocabulary';
 import type { DataExample } from './pages';
 
 export interface CurrentBar {
@@ -37,7 +37,7 @@ export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
             {},
             `predicted ${labelName(prediction.predicted, file.classes)} ${percent(prediction.confidence)}`,
           ),
-        prediction && verdict(prediction.predicted !== label),
+        prediction && hasLabel(label) && verdict(isWrong(label, prediction)),
       );
     },
   };

@@ -83,8 +83,11 @@ export class VirtualGrid {
     if (focus) this.cellAt(position)?.focus({ preventScroll: true });
   }
 
+  /** Lights a position up for a moment. */
   flash(position: number): void {
-    this.cellAt(position)?.classList.add('revealed');
+    const cell = this.cellAt(position);
+    cell?.classList.add('revealed');
+    cell?.addEventListener('animationend', () => cell.classList.remove('revealed'), { once: true });
   }
 
   dispose(): void {

@@ -3,7 +3,7 @@ import type { InfluenceResult } from '../../../src/protocol/viewApi';
 import { segmentChart } from '../../charts/segments';
 import { type BarDomain, signedBar, swatch, zeroAndAll } from '../../charts/signedBar';
 import { element } from '../../element';
-import { count, scoreFormat } from '../../numbers';
+import { count, scoreFormat, significant } from '../../numbers';
 import { shortPreview } from '../../preview';
 import { rovingFocus } from '../../rovingFocus';
 import { directions, exampleName, isRegression, labelName } from '../../vocabulary';
@@ -74,7 +74,7 @@ function exampleRow(
   { segments, write }: ListScale,
 ): HTMLElement {
   const { file, line } = example.location;
-  const label = isRegression(influence) ? `target ${example.label.toPrecision(4)}` : labelName(example.label, classes);
+  const label = isRegression(influence) ? `target ${significant(example.label, 4)}` : labelName(example.label, classes);
   return element(
     'div',
     {

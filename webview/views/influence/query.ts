@@ -1,9 +1,9 @@
 import type { InfluenceResult } from '../../../src/protocol/viewApi';
 import { element } from '../../element';
-import { percent } from '../../numbers';
+import { percent, significant } from '../../numbers';
 import { fullPreview } from '../../preview';
 import { verdict } from '../../verdict';
-import { exampleName, isRegression, labelName } from '../../vocabulary';
+import { exampleName, hasLabel, isRegression, isWrong, labelName } from '../../vocabulary';
 
 /** The prediction in question: the example, what it is labelled and what the model says. */
 export function queryHeader(result: InfluenceResult, open: () => void): HTMLElement {
@@ -31,13 +31,19 @@ export function queryHeader(result: InfluenceResult, open: () => void): HTMLElem
 
 function classFacts({ influence: { query } }: InfluenceResult, classes: readonly string[]): HTMLElement {
   const { predicted, confidence, probabilities } = query.prediction;
-  const wrong = predicted !== query.label;
+  const wrong = isWrong(query.label, query.prediction);
   const ofLabel = probabilities[query.label];
   return element(
     'dl',
     {},
     element('dt', {}, 'Predicted'),
-    element('dd', {}, element('strong', {}, labelName(predicted, classes)), ` ${percent(confidence)} `, verdict(wrong)),
+    element(
+      'dd',
+      {},
+      element('strong', {}, labelName(predicted, classes)),
+      ` ${percent(confidence)} `,
+      hasLabel(query.label) && verdict(wrong),
+    ),
     element('dt', {}, 'Label'),
     element('dd', {}, labelName(query.label, classes), wrong && ofLabel !== undefined && ` ${percent(ofLabel)}`),
   );
@@ -49,10 +55,10 @@ function regressionFacts({ influence: { query } }: InfluenceResult): HTMLElement
     'dl',
     {},
     element('dt', {}, 'Predicted'),
-    element('dd', {}, element('strong', {}, predicted.toPrecision(4))),
+    element('dd', {}, element('strong', {}, significant(predicted, 4))),
     element('dt', {}, 'Target'),
-    element('dd', {}, query.label.toPrecision(4)),
+    element('dd', {}, significant(query.label, 4)),
     element('dt', {}, 'Loss'),
-    element('dd', {}, loss.toPrecision(3)),
+    element('dd', {}, significant(loss, 3)),
   );
 }
