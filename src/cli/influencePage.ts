@@ -18,8 +18,11 @@ export function influencePage(influence: Influence, run: TrainingRun): string {
   const { query, measurement, segments, method } = influence;
   const [towards, away] = directions(measurement, run.classes);
   const title = `${exampleName(query.id)} in ${run.name}`;
-  const scores = [...influence.towards, ...influence.away].flatMap(({ score, bySegment }) => [score, ...bySegment]);
-  const largest = Math.max(...scores.map(Math.abs), Number.MIN_VALUE);
+  const shown = [...influence.towards, ...influence.away];
+  const scales: Scales = {
+    score: largestOf(shown.map(({ score }) => score)),
+    segment: largestOf(shown.flatMap(({ bySegment }) => bySegment)),
+  };
   const facts = [
     ['Method', methodNames[method]],
     ['Measurement', measurementName(measurement, run.classes)],
@@ -42,13 +45,13 @@ ${preview(query.preview, `Query ${exampleName(query.id)}`)}
 <div>
 <h1>${escapeHtml(exampleName(query.id))}</h1>
 <p class="verdict">${escapeHtml(predictionWords(query.label, query.prediction, run))}</p>
-<p class="place">${escapeHtml(placeName(query.location))}</p>
+<p class="place">${escapeHtml(placeName(query.location, run.folder))}</p>
 <dl>${facts.map(([term, fact]) => `<div><dt>${escapeHtml(term ?? '')}</dt><dd>${escapeHtml(fact ?? '')}</dd></div>`).join('')}</dl>
 </div>
 </header>
 <div class="lists">
-${list(towards, 'towards', influence.towards, run, largest, segmentNames)}
-${list(away, 'away', influence.away, run, largest, segmentNames)}
+${list(towards, 'towards', influence.towards, run, scales, segmentNames)}
+${list(away, 'away', influence.away, run, scales, segmentNames)}
 </div>
 </main>
 </body>
@@ -56,25 +59,34 @@ ${list(away, 'away', influence.away, run, largest, segmentNames)}
 `;
 }
 
+/** What the longest bar of its kind stands for. */
+interface Scales {
+  readonly score: number;
+  readonly segment: number;
+}
+
+function largestOf(values: readonly number[]): number {
+  return Math.max(...values.map(Math.abs), Number.MIN_VALUE);
+}
+
 function list(
   { heading, verb }: Direction,
   side: 'towards' | 'away',
   examples: readonly InfluentialExample[],
   run: TrainingRun,
-  largest: number,
+  scales: Scales,
   segmentNames: readonly string[],
 ): string {
   const items = examples.map(({ example, score, bySegment }) => {
-    const width = (100 * Math.abs(score)) / largest;
-    const parts = bySegment.length > 1 ? bySegments(bySegment, largest, segmentNames) : '';
+    const width = (100 * Math.abs(score)) / scales.score;
+    const parts = bySegment.length > 1 ? bySegments(bySegment, scales.segment, segmentNames) : '';
     return `<li>
 ${preview(example.preview, altText(example, run.classes))}
 <div>
 <p><strong>${escapeHtml(labelName(example.label, run.classes))}</strong> <span class="id">${escapeHtml(exampleName(example.id))}</span>
 <span class="score">${escapeHtml(verb)} ${escapeHtml(signed(score))}</span></p>
 <div class="bar" aria-hidden="true"><span style="width:${width.toFixed(2)}%"></span></div>
-${parts}
-<p class="place">${escapeHtml(placeName(example.location))}</p>
+<div class="detail">${parts}<p class="place">${escapeHtml(placeName(example.location, run.folder))}</p></div>
 </div>
 </li>`;
   });

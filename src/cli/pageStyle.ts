@@ -18,13 +18,14 @@ img { image-rendering: pixelated; background: var(--line); border-radius: 3px; f
 header > img { width: 112px; } li > img { width: 56px; }
 .lists { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(26rem, 100%), 1fr)); gap: 0 2.5rem; }
 ol { list-style: none; margin: 0; padding: 0; }
-ol > li { display: flex; gap: 0.9rem; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
+ol > li { display: flex; align-items: flex-start; gap: 0.9rem; padding: 0.6rem 0; border-bottom: 1px solid var(--line); }
 ol > li > div { flex: 1; min-width: 0; }
 .score { float: right; font-variant-numeric: tabular-nums; }
 .towards .score, .towards h2 { color: var(--towards); } .away .score, .away h2 { color: var(--away); }
 .bar { display: flex; height: 0.6rem; margin: 0.3rem 0; background: color-mix(in srgb, var(--line) 45%, transparent); }
 .towards .bar span { background: var(--towards); } .away .bar { justify-content: flex-end; } .away .bar span { background: var(--away); }
-.segments { display: flex; gap: 4px; height: 2.2rem; margin: 0.3rem 0; padding: 0; list-style: none; }
+.detail { display: flex; align-items: center; gap: 0.9rem; }
+.segments { display: flex; flex: none; gap: 4px; height: 2.2rem; margin: 0.3rem 0; padding: 0; list-style: none; }
 .segments li { position: relative; width: 1.6rem; background: linear-gradient(var(--line), var(--line)) center / 100% 1px no-repeat; }
 .segments span { position: absolute; left: 20%; right: 20%; } .above { bottom: 50%; background: var(--towards); } .below { top: 50%; background: var(--away); }
 .segments b { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }

@@ -1,4 +1,4 @@
-import { relative } from 'node:path';
+import { isAbsolute, relative } from 'node:path';
 import type { ExampleId, Influence, Label, Location, MethodName, Prediction, TrainingRun } from '../protocol/model';
 
 export function exampleName({ split, index }: ExampleId): string {
@@ -12,9 +12,14 @@ export function labelName(label: Label, classes: readonly string[]): string {
 
 /** `data/test.csv:18` for a line of text, `data/images.gz #17` for a place in a binary file. */
 export function placeName({ file, index, line }: Location, from = process.cwd()): string {
-  const inside = relative(from, file);
-  const name = inside && !inside.startsWith('..') ? inside : file;
+  const name = pathName(file, from);
   return line === undefined ? `${name} #${index}` : `${name}:${line}`;
+}
+
+/** A path as seen from the folder `from` where it lies inside, else whole. */
+export function pathName(path: string, from = process.cwd()): string {
+  const inside = relative(from, path);
+  return inside && !inside.startsWith('..') && !isAbsolute(inside) ? inside : path;
 }
 
 /** With its sign always, three digits, in the measurement's own units. */

@@ -5,6 +5,7 @@ import { toJson } from '../json';
 import { problemLine } from '../runs';
 import type { CommandSession } from '../session';
 import { table } from '../table';
+import { pathName } from '../words';
 
 /** Prints what a folder holds: runs, what could become one, and what is missing. */
 export async function inspect(session: CommandSession, folder: string, json: boolean): Promise<void> {
@@ -20,7 +21,8 @@ export async function inspect(session: CommandSession, folder: string, json: boo
 
 function runText(run: TrainingRun): string {
   const splits = run.splits.map(
-    ({ name, format, examples, files }) => `  ${name}: ${examples} examples, ${format}: ${files.join(', ')}`,
+    ({ name, format, examples, files }) =>
+      `  ${name}: ${examples} examples, ${format}: ${files.map((file) => pathName(file)).join(', ')}`,
   );
   const segments = run.segments.map(({ from, to }) => `${from}-${to}`).join(', ');
   const checkpoints = table(
@@ -29,12 +31,12 @@ function runText(run: TrainingRun): string {
       String(step),
       learningRate?.toPrecision(3) ?? '',
       trainingLoss?.toPrecision(3) ?? '',
-      file,
+      pathName(file),
     ]),
   );
   return [
     `${run.name}  ${run.config}`,
-    `  model: ${run.model}`,
+    `  model: ${pathName(run.model)}`,
     ...splits,
     ...(run.classes.length > 0 ? [`  classes: ${run.classes.join(', ')}`] : []),
     `  optimizer: ${run.optimizer}; loss: ${run.loss}`,
@@ -46,11 +48,11 @@ function runText(run: TrainingRun): string {
 
 function proposalText(proposal: Proposal): string {
   const splits = proposal.splits.map(
-    ({ name, examples, files }) => `  ${name}: ${examples} examples: ${files.join(', ')}`,
+    ({ name, examples, files }) => `  ${name}: ${examples} examples: ${files.map((file) => pathName(file)).join(', ')}`,
   );
   return [
     `Not set up: ${proposal.config} would describe`,
-    `  model: ${proposal.model ?? 'not found'}`,
+    `  model: ${proposal.model ? pathName(proposal.model) : 'not found'}`,
     `  ${proposal.checkpoints.length} checkpoints, steps ${proposal.checkpoints.map(({ step }) => step).join(', ')}`,
     ...splits,
     ...proposal.problems.map(problemLine),

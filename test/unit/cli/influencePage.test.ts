@@ -40,7 +40,7 @@ describe('the page', () => {
       .evaluateAll((bars) =>
         bars.map((bar) => bar.getBoundingClientRect().width / (bar.parentElement?.getBoundingClientRect().width ?? 1)),
       );
-    for (const [at, expected] of [0.841, 0.662, 0.483].entries()) expect(widths[at]).toBeCloseTo(expected, 2);
+    for (const [at, expected] of [1, 0.787, 0.574].entries()) expect(widths[at]).toBeCloseTo(expected, 2);
     await page.context().close();
   });
 
