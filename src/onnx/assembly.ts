@@ -4,6 +4,7 @@ import { product } from './dims';
 import type { DType } from './dtype';
 import type { Attribute, Initializer, Model, Node, TensorType } from './graph';
 import type { TensorData } from './runtime';
+import type { ProbedType } from './shape';
 import { bytesOf, initializerTensor, numbersOf } from './tensor';
 import { hasBody } from './topology';
 import { emittedOpset, upgraded } from './upgrade';
@@ -25,18 +26,23 @@ export class GraphAssembly {
   readonly #producers = new Map<string, number>();
   readonly #names = new Set<string>();
   readonly #constants = new Map<string, string>();
+  readonly #probed = new Map<string, readonly number[]>();
   #count = 0;
 
   /**
    * @param types the static type of every value that will be built upon, as `probeTypes` finds them
    */
-  constructor(model: Model, types: ReadonlyMap<string, TensorType>) {
+  constructor(model: Model, types: ReadonlyMap<string, ProbedType>) {
     this.file = model.file;
     this.#model = model;
     this.opset = emittedOpset(model);
     this.#initializers = new Map(model.graph.initializers);
     this.#nodes = model.graph.nodes.map((node) => upgraded(node, model));
-    this.#types = new Map(types);
+    this.#types = new Map();
+    for (const [name, { dtype, dims, constant }] of types) {
+      this.#types.set(name, { dtype, dims });
+      if (constant) this.#probed.set(name, constant);
+    }
     for (const { name, dtype, dims } of model.graph.initializers.values()) {
       this.#names.add(name);
       if (!types.has(name)) this.#types.set(name, { dtype, dims });
@@ -85,7 +91,10 @@ export class GraphAssembly {
     return index === undefined ? undefined : this.#nodes[index];
   }
 
-  /** The elements of a value that is constant and lies in memory: an initializer or a Constant node; otherwise null. */
+  /**
+   * The elements of a value that is constant: an initializer in memory, a Constant node, or integers that only shapes
+   * decide; otherwise null.
+   */
   constantOf(value: string): readonly number[] | null {
     const initializer = this.#initializers.get(value);
     if (initializer) {
@@ -93,8 +102,7 @@ export class GraphAssembly {
       return tensor && numbersOf(tensor);
     }
     const node = this.producerOf(value);
-    if (node?.op === 'Identity') return this.constantOf(node.inputs[0]!);
-    return node?.op === 'Constant' ? constantNode(node) : null;
+    return node?.op === 'Constant' ? constantNode(node) : (this.#probed.get(value) ?? null);
   }
 
   /** Adds a graph input of a static shape. */

@@ -99,7 +99,7 @@ function decodeGraph(proto: GraphProto, file: string): Graph {
     given.add(input.name);
   }
   const nodes = sortNodes(
-    proto.node.map((node, index) => decodeNode(node, index, file)),
+    decodeNodes(proto.node, file),
     given,
     outputs.map((output) => output.name),
     file,
@@ -131,8 +131,18 @@ function dimension(
   return value.case === 'dimParam' && value.value ? value.value : null;
 }
 
-function decodeNode(proto: NodeProto, index: number, file: string): Node {
-  const name = proto.name || `${proto.opType}_${index}`;
+/** Nodes without a name get one, for messages; no two are the same, which onnxruntime would refuse. */
+function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[] {
+  const names = new Set(protos.map((proto) => proto.name));
+  return protos.map((proto, index) => {
+    let name = proto.name || `${proto.opType}_${index}`;
+    while (!proto.name && names.has(name)) name += '_';
+    names.add(name);
+    return decodeNode(proto, name, file);
+  });
+}
+
+function decodeNode(proto: NodeProto, name: string, file: string): Node {
   const attributes = proto.attribute.map((attribute) => [attribute.name, decodeAttribute(attribute, name, file)]);
   return {
     name,

@@ -3,6 +3,8 @@ import { sameDims } from './dims';
 import { encodeModel } from './encode';
 import type { Model, Node, TensorType, ValueInfo } from './graph';
 import type { Feeds, Runtime, SessionOptions, Tensor } from './runtime';
+import { isIndex, staticValues } from './staticValues';
+import { numbersOf } from './tensor';
 
 /** Ops whose outputs are sequences or optionals: nothing that a tensor type describes. */
 const withoutTensors = new Set([
@@ -15,6 +17,14 @@ const withoutTensors = new Set([
   'Optional',
 ]);
 
+/** What one run has shown of a value; `constant` are the elements of a short list of integers that only shapes decide. */
+export interface ProbedType extends TensorType {
+  readonly constant?: readonly number[];
+}
+
+/** Longer lists are no axes, shapes or flags. */
+const longestConstant = 64;
+
 /**
  * The static type of every tensor in the graph, inputs and initializers included, found by running it once on a real
  * batch (on the CPU) with every value as an output.
@@ -26,9 +36,9 @@ export async function probeTypes(
   runtime: Runtime,
   feeds: Feeds,
   options: Pick<SessionOptions, 'externalData'> = {},
-): Promise<ReadonlyMap<string, TensorType>> {
+): Promise<ReadonlyMap<string, ProbedType>> {
   const { graph } = model;
-  const types = new Map<string, TensorType>();
+  const types = new Map<string, ProbedType>();
   for (const input of graph.inputs) types.set(input.name, fedType(model, input, feeds[input.name]));
   for (const { name, dtype, dims } of graph.initializers.values()) types.set(name, { dtype, dims });
   const fetches = graph.nodes.flatMap(tensorOutputs);
@@ -36,11 +46,18 @@ export async function probeTypes(
   const session = await runtime.createSession(encodeModel(model, fetches), { ...options, cpu: true });
   try {
     const values = await session.run(feeds, fetches);
-    for (const [name, value] of Object.entries(values)) types.set(name, { dtype: value.dtype, dims: [...value.dims] });
+    const fixed = staticValues(model);
+    for (const [name, value] of Object.entries(values)) types.set(name, probedType(value, fixed.has(name)));
   } finally {
     await session.release();
   }
   return types;
+}
+
+function probedType(value: Tensor, fixed: boolean): ProbedType {
+  const type = { dtype: value.dtype, dims: [...value.dims] };
+  const short = fixed && isIndex(value.dtype) && value.data.length <= longestConstant;
+  return short ? { ...type, constant: numbersOf(value) } : type;
 }
 
 function tensorOutputs(node: Node): readonly string[] {

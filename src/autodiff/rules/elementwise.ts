@@ -1,11 +1,6 @@
-import { floatOf, stringOf } from '../../onnx/attributes';
 import type { GraphBuilder } from '../../onnx/builder';
 import { asNeeded, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
-
-/** A rule for an op of one input: `derivative` emits the gradient from the input x, the output y and y's gradient g. */
-function unary(gradient: (b: GraphBuilder, x: string, y: string, g: string) => string): GradientRule {
-  return (b, node, [g]) => [gradient(b, node.inputs[0]!, node.outputs[0]!, g!)];
-}
+import { gate, unary } from './unary';
 
 /** A rule for a broadcasting op of two inputs; each gradient is summed down to its input's shape. */
 function binary(
@@ -21,16 +16,6 @@ function binary(
       () => b.sumTo(right(b, a, c, g!, y), b.dims(c)),
     );
   };
-}
-
-/** One minus `value`, element by element. */
-function complement(b: GraphBuilder, value: string): string {
-  return b.sub(b.scalar(1, value), value);
-}
-
-/** `g` where `condition` holds, else 0. */
-function gate(b: GraphBuilder, condition: string, g: string): string {
-  return b.where(condition, g, b.scalar(0, g));
 }
 
 /** Max and Min: what equals the result passes; equals share, as in PyTorch's amax. */
@@ -79,22 +64,6 @@ const dropout: GradientRule = (b, node, [g]) => {
   return [g!, null, null];
 };
 
-const gelu: GradientRule = (b, node, [g]) => {
-  const x = node.inputs[0]!;
-  const square = b.square(x);
-  if (stringOf(node, 'approximate', 'none') === 'tanh') {
-    const c = Math.sqrt(2 / Math.PI);
-    const inner = b.scale(b.mul(x, b.add(b.scale(square, 0.044715), b.scalar(1, x))), c);
-    const tanh = b.emit('Tanh', [inner], b.typeOf(x));
-    const slope = b.scale(b.add(b.scale(square, 3 * 0.044715), b.scalar(1, x)), c);
-    const bend = b.mul(b.mul(x, complement(b, b.square(tanh))), slope);
-    return [b.mul(g!, b.scale(b.add(b.add(tanh, b.scalar(1, x)), bend), 0.5))];
-  }
-  const erf = b.emit('Erf', [b.scale(x, Math.SQRT1_2)], b.typeOf(x));
-  const density = b.scale(b.exp(b.scale(square, -0.5)), 1 / Math.sqrt(2 * Math.PI));
-  return [b.mul(g!, b.add(b.scale(b.add(erf, b.scalar(1, x)), 0.5), b.mul(x, density)))];
-};
-
 /** Steps are flat wherever they have a slope. */
 const flat: GradientRule = (_b, node) => node.inputs.map(() => null);
 
@@ -136,14 +105,6 @@ export const elementwise: GradientRules = {
   Sqrt: unary((b, _x, y, g) => b.div(b.scale(g, 0.5), y)),
   Reciprocal: unary((b, _x, y, g) => b.neg(b.mul(g, b.square(y)))),
   Erf: unary((b, x, _y, g) => b.mul(g, b.scale(b.exp(b.neg(b.square(x))), 2 / Math.sqrt(Math.PI)))),
-  Relu: unary((b, _x, y, g) => gate(b, b.greater(y, b.scalar(0, y)), g)),
-  LeakyRelu: (b, node, [g]) => {
-    const x = node.inputs[0]!;
-    return [b.where(b.greater(x, b.scalar(0, x)), g!, b.scale(g!, floatOf(node, 'alpha', 0.01)))];
-  },
-  Gelu: gelu,
-  Sigmoid: unary((b, _x, y, g) => b.mul(g, b.mul(y, complement(b, y)))),
-  Tanh: unary((b, _x, y, g) => b.mul(g, complement(b, b.square(y)))),
   Clip: clip,
   Sign: flat,
   Floor: flat,

@@ -1,4 +1,5 @@
 import type { GradientRules } from '../rule';
+import { activation } from './activation';
 import { convolution } from './convolution';
 import { elementwise } from './elementwise';
 import { linear } from './linear';
@@ -10,6 +11,7 @@ import { reshape } from './reshape';
 /** Every op of ONNX's own domain that can be differentiated. What these rules emit is among them. */
 export const gradientRules: GradientRules = {
   ...elementwise,
+  ...activation,
   ...linear,
   ...reshape,
   ...reduce,

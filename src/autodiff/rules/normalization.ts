@@ -1,5 +1,5 @@
 import { floatOf, intOf } from '../../onnx/attributes';
-import { range } from '../../onnx/dims';
+import { positiveAxis, range } from '../../onnx/dims';
 import { asNeeded, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
 
 const softmax: GradientRule = (b, node, [g]) => {
@@ -46,8 +46,30 @@ const batchNormalization: GradientRule = (b, node, [g], needs) => {
   );
 };
 
+/** y = (x - mean) / sqrt(variance + epsilon) * scale + bias over the axes from `axis` on; statistics are computed anew. */
+const layerNormalization: GradientRule = (b, node, [g], needs) => {
+  const [x, scale, bias] = node.inputs as [string, string, string | undefined];
+  const axes = range(b.dims(x).length).slice(positiveAxis(intOf(node, 'axis', -1), b.dims(x).length));
+  const centred = b.sub(x, b.reduceMean(x, axes, true));
+  const variance = b.reduceMean(b.square(centred), axes, true);
+  const deviation = b.sqrt(b.add(variance, b.scalar(floatOf(node, 'epsilon', 1e-5), x)));
+  const normal = b.div(centred, deviation);
+  const inner = (): string => {
+    const scaled = b.mul(g!, scale);
+    const along = b.mul(normal, b.reduceMean(b.mul(scaled, normal), axes, true));
+    return b.div(b.sub(b.sub(scaled, b.reduceMean(scaled, axes, true)), along), deviation);
+  };
+  return asNeeded(
+    needs,
+    inner,
+    () => b.sumTo(b.mul(g!, normal), b.dims(scale)),
+    () => b.sumTo(g!, b.dims(bias!)),
+  );
+};
+
 export const normalization: GradientRules = {
   Softmax: softmax,
   LogSoftmax: logSoftmax,
+  LayerNormalization: layerNormalization,
   BatchNormalization: batchNormalization,
 };

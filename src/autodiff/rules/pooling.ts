@@ -3,11 +3,14 @@ import type { GraphBuilder } from '../../onnx/builder';
 import { product, range } from '../../onnx/dims';
 import type { Node } from '../../onnx/graph';
 import { transposedPadding, type WindowGeometry, windowGeometry } from '../../onnx/window';
-import type { GradientRule, GradientRules } from '../rule';
+import { type GradientRule, type GradientRules, unsupportedForm } from '../rule';
 
 /** Each window's gradient goes to its largest element, whose place onnxruntime counts over the whole tensor. */
 const maxPool: GradientRule = (b, node, [g]) => {
   const x = node.inputs[0]!;
+  if (intOf(node, 'storage_order', 0) === 1) {
+    throw unsupportedForm(b, node, 'it counts places column by column', 'Export it with storage_order 0.');
+  }
   const size = product(b.dims(x));
   const places = b.siblingOutput(node.outputs[0]!, 1, { dtype: 'int64', dims: b.dims(g!) });
   const count = product(b.dims(g!));

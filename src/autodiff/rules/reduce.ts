@@ -32,12 +32,24 @@ const extremum = withAxes((b, node, [g]) => {
   return [b.mul(hits, share)];
 });
 
+/** Of the zero vector, where the norm has a kink, the gradient is zero as in PyTorch. */
+const norm = withAxes((b, node, [g]) => {
+  const y = kept(b, node, node.outputs[0]!);
+  const length = b.where(b.greater(y, b.scalar(0, y)), y, b.scalar(1, y));
+  return [b.mul(node.inputs[0]!, b.div(kept(b, node, g!), length))];
+});
+
 export const reduce: GradientRules = {
   ReduceSum: withAxes((b, node, [g]) => [b.expand(kept(b, node, g!), b.dims(node.inputs[0]!))]),
   ReduceMean: withAxes((b, node, [g]) => {
     const dims = b.dims(node.inputs[0]!);
     const count = product(reducedAxes(b, node).map((axis) => dims[axis]!));
     return [b.expand(b.scale(kept(b, node, g!), 1 / count), dims)];
+  }),
+  ReduceL2: norm,
+  ReduceLogSumExp: withAxes((b, node, [g]) => {
+    const x = node.inputs[0]!;
+    return [b.mul(kept(b, node, g!), b.exp(b.sub(x, kept(b, node, node.outputs[0]!))))];
   }),
   ReduceMax: extremum,
   ReduceMin: extremum,

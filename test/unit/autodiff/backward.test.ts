@@ -172,3 +172,11 @@ test('outputs that nothing arrives at count as zeros', async () => {
   const gradients = backward(b, new Map([[second!, b.constant([5], [1], 'float64')]]), ['x']);
   expect(await values(b, gradients, { x })).toEqual({ x: [0, 5, 0] });
 });
+
+test('the norm of a zero vector has the gradient zero', async () => {
+  const b = over([]);
+  const zero = b.mul('x', b.zeros(vector));
+  const norm = b.emit('ReduceL2', [zero], { dtype: 'float64', dims: [1] }, { axes: { kind: 'ints', value: [0] } });
+  const gradients = backward(b, new Map([[norm, b.constant([1], [1], 'float64')]]), [zero]);
+  expect(await values(b, new Map([['zero', gradients.get(zero)!]]), { x })).toEqual({ zero: [0, 0, 0] });
+});

@@ -80,6 +80,14 @@ const elementwise: readonly GradientCheck[] = [
   { op: 'LeakyRelu', what: 'alpha 0.2', inputs: { x: apart([3, 4], 'float32') }, attributes: { alpha: float(0.2) } },
   { op: 'Gelu', what: 'by erf', inputs: { x: f32(3, 4) }, opset: 20 },
   { op: 'Gelu', what: 'by tanh', inputs: { x: f32(3, 4) }, attributes: { approximate: string('tanh') }, opset: 20 },
+  { op: 'Elu', what: 'alpha 0.5', inputs: { x: apart([3, 4], 'float32') }, attributes: { alpha: float(0.5) } },
+  { op: 'PRelu', what: 'a slope per channel', inputs: { x: apart([2, 3, 2], 'float32'), rates: f32(3, 1) } },
+  { op: 'HardSigmoid', what: 'both ends', inputs: { x: apart([4, 5], 'float32') }, attributes: { alpha: float(0.8) } },
+  { op: 'HardSwish', what: 'the middle', inputs: { x: apart([3, 4], 'float32') } },
+  { op: 'HardSwish', what: 'both ends', inputs: { x: tensorOf('float32', [6], [-5, -3.2, -2, 2.5, 3.1, 4]) } },
+  { op: 'Mish', what: 'small numbers', inputs: { x: f32(3, 4) }, opset: 18 },
+  { op: 'Mish', what: 'large numbers', inputs: { x: tensorOf('float32', [4], [-20, -5, 25, 90]) }, opset: 18 },
+  { op: 'Softplus', what: 'a matrix', inputs: { x: f32(3, 4) } },
   { op: 'Pow', what: 'a square', inputs: { x: f64([2, 3]) }, constants: { p: tensorOf('float64', [], [2]) } },
   { op: 'Pow', what: 'an integer exponent', inputs: { x: f64([2, 3]) }, constants: { p: tensorOf('int64', [], [3]) } },
   { op: 'Pow', what: 'a row of exponents', inputs: { x: f64([2, 3], 0.5, 2), p: f64([3], 0.5, 2) } },
@@ -212,32 +220,44 @@ const reshape: readonly GradientCheck[] = [
   },
 ];
 
-const reduce: readonly GradientCheck[] = ['ReduceSum', 'ReduceMean', 'ReduceMax', 'ReduceMin'].flatMap(
-  (op): GradientCheck[] => {
-    const byInput = { constants: { axes: i64(0, -1) } };
-    const old = op === 'ReduceSum' ? byInput : { attributes: { axes: ints(0, -1) } };
-    return [
-      { op, what: 'opset 13', inputs: { x: apart([2, 3, 4]) }, opset: 13, ...old },
-      { op, what: 'opset 18', inputs: { x: apart([2, 3, 4]) }, opset: 18, ...byInput },
-      {
-        op,
-        what: 'without keeping axes',
-        inputs: { x: apart([2, 3, 4]) },
-        constants: { axes: i64(1) },
-        attributes: { keepdims: int(0) },
-        opset: 20,
-      },
-      { op, what: 'everything', inputs: { x: apart([2, 3]) }, attributes: { keepdims: int(0) } },
-      { op, what: 'nothing', inputs: { x: apart([2, 3]) }, attributes: { noop_with_empty_axes: int(1) }, opset: 18 },
-    ];
-  },
-);
+const reduce: readonly GradientCheck[] = [
+  'ReduceSum',
+  'ReduceMean',
+  'ReduceMax',
+  'ReduceMin',
+  'ReduceL2',
+  'ReduceLogSumExp',
+].flatMap((op): GradientCheck[] => {
+  const byInput = { constants: { axes: i64(0, -1) } };
+  const old = op === 'ReduceSum' ? byInput : { attributes: { axes: ints(0, -1) } };
+  return [
+    { op, what: 'opset 13', inputs: { x: apart([2, 3, 4]) }, opset: 13, ...old },
+    { op, what: 'opset 18', inputs: { x: apart([2, 3, 4]) }, opset: 18, ...byInput },
+    {
+      op,
+      what: 'without keeping axes',
+      inputs: { x: apart([2, 3, 4]) },
+      constants: { axes: i64(1) },
+      attributes: { keepdims: int(0) },
+      opset: 20,
+    },
+    { op, what: 'everything', inputs: { x: apart([2, 3]) }, attributes: { keepdims: int(0) } },
+    { op, what: 'nothing', inputs: { x: apart([2, 3]) }, attributes: { noop_with_empty_axes: int(1) }, opset: 18 },
+  ];
+});
 
 const normalization: readonly GradientCheck[] = [
   ...['Softmax', 'LogSoftmax'].flatMap((op): GradientCheck[] => [
     { op, what: 'the last axis', inputs: { x: f64([2, 5]) } },
     { op, what: 'a middle axis', inputs: { x: f64([2, 3, 4]) }, attributes: { axis: int(1) } },
   ]),
+  { op: 'LayerNormalization', what: 'the last axis', inputs: { x: f64([3, 5]), scale: f64([5]), bias: f64([5]) } },
+  {
+    op: 'LayerNormalization',
+    what: 'two axes, without bias',
+    inputs: { x: f64([2, 3, 4]), scale: f64([3, 4]) },
+    attributes: { axis: int(-2), epsilon: float(0.1) },
+  },
   {
     op: 'BatchNormalization',
     what: 'stored statistics, images',
@@ -372,6 +392,12 @@ const pooling: readonly GradientCheck[] = [
   },
   {
     op: 'AveragePool',
+    what: 'rounding up, padding left out, opset 17',
+    inputs: { x: f32(1, 2, 6, 6) },
+    attributes: { kernel_shape: ints(3, 3), strides: ints(2, 2), pads: ints(1, 1, 1, 1), ceil_mode: int(1) },
+  },
+  {
+    op: 'AveragePool',
     what: 'dilation',
     inputs: { x: f32(1, 2, 6, 6) },
     attributes: { kernel_shape: ints(2, 2), dilations: ints(2, 3) },
@@ -425,6 +451,18 @@ export const graphChecks: readonly GradientCheck[] = [
       node('Cast', ['count'], ['number'], { to: int(11) }),
       node('Div', ['x', 'number'], ['y0']),
     ],
+  },
+  {
+    op: 'ReduceMean',
+    what: 'axes made of constants, as exported without optimizing',
+    inputs: { x: f64([2, 3, 4]) },
+    constants: { flat: i64(-1) },
+    nodes: [
+      node('Constant', [], ['axis'], { value_int: int(1) }),
+      node('Reshape', ['axis', 'flat'], ['axes']),
+      node('ReduceMean', ['x', 'axes'], ['y0']),
+    ],
+    opset: 18,
   },
   {
     op: 'MatMul',

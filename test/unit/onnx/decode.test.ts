@@ -181,6 +181,14 @@ describe('topology', () => {
     expect(ordered.graph.nodes.map(({ name }) => name)).toEqual(['x>c', 'x>a', 'a>y']);
   });
 
+  test('nodes without a name get one of their own', () => {
+    const node = [
+      { name: 'Exp_1', opType: 'Exp', input: ['x'], output: ['a'] },
+      { opType: 'Exp', input: ['a'], output: ['y'] },
+    ];
+    expect(decode(file({ node })).graph.nodes.map(({ name }) => name)).toEqual(['Exp_1', 'Exp_1_']);
+  });
+
   test('a chain of 100,000 nodes in reverse', () => {
     const steps = Array.from({ length: 100_000 }, (_, i) => [`v${i}`, i === 99_999 ? 'y' : `v${i + 1}`] as const);
     const input = [{ name: 'v0', type: vector }];

@@ -7,7 +7,7 @@ import { createRuntime } from '../../../src/worker/session';
 const runtime = createRuntime('cpu', 1);
 
 function node(op: string, inputs: readonly string[], outputs: readonly string[]): Node {
-  return { name: `/${op}`, op, domain: '', inputs, outputs, attributes: {} };
+  return { name: `/${outputs[0]}`, op, domain: '', inputs, outputs, attributes: {} };
 }
 
 function model(batch: number | string, nodes: readonly Node[], opset = 17): Model {
@@ -31,10 +31,37 @@ test('finds the static type of every value', async () => {
       ['x', { dtype: 'float32', dims: [4, 3] }],
       ['w', { dtype: 'float32', dims: [3, 2] }],
       ['y', { dtype: 'float32', dims: [4, 2] }],
-      ['s', { dtype: 'int64', dims: [2] }],
-      ['n', { dtype: 'int64', dims: [] }],
+      ['s', { dtype: 'int64', dims: [2], constant: [4, 2] }],
+      ['n', { dtype: 'int64', dims: [], constant: [8] }],
     ]),
   );
+});
+
+test('knows integers that only shapes decide, and no others', async () => {
+  const constant = {
+    ...node('Constant', [], ['one']),
+    attributes: { value_ints: { kind: 'ints', value: [1] } as const },
+  };
+  const nodes = [
+    constant,
+    node('Shape', ['x'], ['s']),
+    node('Gather', ['s', 'one'], ['columns']),
+    node('ArgMax', ['x'], ['ofData']),
+    node('Add', ['columns', 'ofData'], ['mixed']),
+    node('Shape', ['w'], ['weightShape']),
+    node('ArgMax', ['w'], ['ofWeight']),
+    node('RandomNormalLike', ['x'], ['noise']),
+    node('Shape', ['noise'], ['noiseShape']),
+  ];
+  const types = await probeTypes(model('batch', nodes), runtime, { x });
+  const known = [...types].flatMap(([name, { constant: elements }]) => (elements ? [[name, elements]] : []));
+  expect(Object.fromEntries(known)).toEqual({
+    one: [1],
+    s: [4, 3],
+    columns: [3],
+    weightShape: [3, 2],
+    noiseShape: [4, 3],
+  });
 });
 
 test('passes sequences over and goes on behind them', async () => {
