@@ -68,11 +68,30 @@ fit.end({ curvature: flops.covariances, eigenvectors: flops.eigenvectors, eigenv
 
 const test = loaded.examples('test');
 const score = (indices: readonly number[], task: Task) =>
-  loaded.attribution.score(test, indices, indices.map((i) => test.dataset.labels[i]!), 'source', 'margin', task);
+  loaded.attribution.score(
+    test,
+    indices,
+    indices.map((i) => test.dataset.labels[i]!),
+    'source',
+    'margin',
+    task,
+  );
 const quiet = () => new Task({ signal: new AbortController().signal, progress: () => undefined });
-await stage('first query, training gradients', () => score([0], quiet()), () => flops.gradients + flops.scores / queryCount);
-await stage(`scores, ${queryCount} queries`, () => score(range(0, queryCount), quiet()), () => flops.scores);
-await stage('one query', () => score([1], quiet()), () => flops.scores / queryCount);
+await stage(
+  'first query, training gradients',
+  () => score([0], quiet()),
+  () => flops.gradients + flops.scores / queryCount,
+);
+await stage(
+  `scores, ${queryCount} queries`,
+  () => score(range(0, queryCount), quiet()),
+  () => flops.scores,
+);
+await stage(
+  'one query',
+  () => score([1], quiet()),
+  () => flops.scores / queryCount,
+);
 
 console.log(JSON.stringify({ stages, peak_gflops: peak, peak_rss_mb: process.resourceUsage().maxRSS / 1024 }));
 
@@ -111,7 +130,6 @@ function countFlops({ network, run, examples }: LoadedRun, queries: number) {
     gradients: visits * (forward + backward + sum(({ inputs, outputs }) => 2 * inputs ** 2 + 2 * outputs ** 2)),
     // The first layer's inputs are the same at every checkpoint, so that its gradients are averaged before the product.
     scores:
-      queries *
-      (perSegment * 2 * first.inputs * first.outputs + visits * (forward - 2 * first.inputs * first.outputs)),
+      queries * (perSegment * 2 * first.inputs * first.outputs + visits * (forward - 2 * first.inputs * first.outputs)),
   };
 }

@@ -23,12 +23,16 @@ type ReferenceTimes = Readonly<Record<string, Times>> & { readonly peak_rss_mb: 
 
 const folder = await copySample();
 try {
-  const ours = JSON.parse(await output(process.execPath, ['tools/run.mjs', 'bench/engineRun.ts', folder, `${queries}`])) as EngineTimes;
+  const ours = JSON.parse(
+    await output(process.execPath, ['tools/run.mjs', 'bench/engineRun.ts', folder, `${queries}`]),
+  ) as EngineTimes;
   printOurs(ours);
   const python = findPython(['torch', 'numpy', 'safetensors']);
   if (python) {
     const script = 'bench/reference/source_reference.py';
-    const theirs = JSON.parse(await output(python, [script, folder, '--threads', '2', '--queries', `${queries}`])) as ReferenceTimes;
+    const theirs = JSON.parse(
+      await output(python, [script, folder, '--threads', '2', '--queries', `${queries}`]),
+    ) as ReferenceTimes;
     printComparison(ours, theirs);
   } else {
     console.log('\nNo Python with torch, numpy and safetensors was found (set PYTHON), so nothing is compared.');
@@ -39,10 +43,13 @@ try {
 
 function printOurs({ stages, peak_gflops, peak_rss_mb }: EngineTimes): void {
   console.log(`Whence, ${queries} queries x 5,000 examples; one large product: ${peak_gflops.toFixed(0)} GFLOP/s\n`);
-  console.log(`${'stage'.padEnd(34)}${'wall s'.padStart(8)}${'CPU s'.padStart(8)}${'GFLOP/s'.padStart(9)}${'of peak'.padStart(9)}`);
+  console.log(
+    `${'stage'.padEnd(34)}${'wall s'.padStart(8)}${'CPU s'.padStart(8)}${'GFLOP/s'.padStart(9)}${'of peak'.padStart(9)}`,
+  );
   for (const [name, { wall_s, cpu_s, gflop = 0 }] of Object.entries(stages)) {
     const speed = gflop / wall_s;
-    const rate = gflop > 0 ? `${speed.toFixed(0).padStart(9)}${`${((100 * speed) / peak_gflops).toFixed(0)} %`.padStart(9)}` : '';
+    const rate =
+      gflop > 0 ? `${speed.toFixed(0).padStart(9)}${`${((100 * speed) / peak_gflops).toFixed(0)} %`.padStart(9)}` : '';
     console.log(`${name.padEnd(34)}${wall_s.toFixed(3).padStart(8)}${cpu_s.toFixed(2).padStart(8)}${rate}`);
   }
   console.log(`${'total'.padEnd(34)}${total(stages).toFixed(3).padStart(8)}`);
@@ -57,7 +64,11 @@ function printComparison({ stages, peak_rss_mb }: EngineTimes, reference: Refere
     ['covariances, Fisher', ours('curvature'), theirs('fisher_backward', 'covariance')],
     ['eigenvectors', ours('eigenvectors'), theirs('eigenvectors')],
     ['eigenvalues', ours('eigenvalues'), theirs('eigenvalues')],
-    ['gradients, first query', ours('first query, training gradients'), theirs('training_gradients', 'query_gradients')],
+    [
+      'gradients, first query',
+      ours('first query, training gradients'),
+      theirs('training_gradients', 'query_gradients'),
+    ],
     [`scores, ${queries} queries`, ours(`scores, ${queries} queries`), theirs('scores')],
     ['total', total(stages), theirs('total')],
     ['one more query', ours('one query'), theirs('one_query')],
@@ -65,9 +76,13 @@ function printComparison({ stages, peak_rss_mb }: EngineTimes, reference: Refere
   console.log(`\n${'stage'.padEnd(34)}${'Whence s'.padStart(10)}${'PyTorch s'.padStart(11)}${'ratio'.padStart(8)}`);
   for (const [name, mine, other] of rows) {
     const ratio = other > 0 ? (mine / other).toFixed(2) : '-';
-    console.log(`${name.padEnd(34)}${mine.toFixed(3).padStart(10)}${other.toFixed(3).padStart(11)}${ratio.padStart(8)}`);
+    console.log(
+      `${name.padEnd(34)}${mine.toFixed(3).padStart(10)}${other.toFixed(3).padStart(11)}${ratio.padStart(8)}`,
+    );
   }
-  console.log(`${'peak memory, MB'.padEnd(34)}${peak_rss_mb.toFixed(0).padStart(10)}${reference.peak_rss_mb.toFixed(0).padStart(11)}`);
+  console.log(
+    `${'peak memory, MB'.padEnd(34)}${peak_rss_mb.toFixed(0).padStart(10)}${reference.peak_rss_mb.toFixed(0).padStart(11)}`,
+  );
 }
 
 /** One more query is what comes after; it is not part of the pipeline. */
