@@ -37,7 +37,7 @@ function checkpointNode(
   return {
     id: `${config}/checkpoint/${file}`,
     label: t('step {0}', count(step)),
-    description: [rate, ...(measured ?? [])].filter(Boolean).join(' · '),
+    description: [...(measured ?? []), rate].filter(Boolean).join(' · '),
     tooltip: [file, rate, ...(measured ?? []), logged === undefined ? undefined : t('logged loss {0}', figure(logged))]
       .filter(Boolean)
       .join('\n'),

@@ -65,7 +65,7 @@ describe('runNodes', () => {
       problems: [{ severity: 'error', message: 'Not what training logged.' }],
     };
     const shown = nodes({ runs: [run] }, { [run.config]: quality });
-    expect(find(shown, 'step 500').description).toBe('learning rate 0.1 · accuracy 83.5 % · loss 0.5');
+    expect(find(shown, 'step 500').description).toBe('accuracy 83.5 % · loss 0.5 · learning rate 0.1');
     expect(find(shown, 'step 500').tooltip).toContain('logged loss 0.51');
     expect(find(shown, 'step 1,000').description).toBe('learning rate 0.0123');
     expect(shown[0]).toMatchObject({ icon: 'error', severity: 'error' });
