@@ -276,6 +276,7 @@ describe('finding', () => {
     await view.page.getByRole('combobox', { name: 'Show' }).click();
     await view.page.getByRole('option', { name: 'Wrong, most confident first' }).click();
     await view.page.getByText('300 wrong').waitFor();
+    expect(await view.page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Show');
     const names = await view.page
       .locator('.cell:not(.waiting)')
       .evaluateAll((cells) => cells.map((node) => node.getAttribute('title') ?? ''));

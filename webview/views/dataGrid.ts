@@ -3,6 +3,7 @@ import { toErrorData } from '../../src/protocol/errors';
 import type { DataFile, DataHostApi, DataOrder, DataViewApi } from '../../src/protocol/viewApi';
 import { element, fill } from '../element';
 import { failureStatus } from '../failure';
+import { keepingFocus } from '../focus';
 import type { HostLink } from '../port';
 import { progressRing } from '../ui';
 import { type OrderView, orderView } from './dataGrid/orderView';
@@ -44,8 +45,14 @@ export function startDataGrid(root: HTMLElement, link: HostLink): void {
       order: file.run ? order : 'file',
       position,
       reveal: sought !== undefined,
-      choose: (other) => go({ order: other, position: 0 }),
-      seek: (index) => go({ order: 'file', position: index }),
+      choose(other) {
+        place = { order: other, position: 0 };
+        keepingFocus(root, show);
+      },
+      seek(index) {
+        sought = { order: 'file', position: index };
+        show();
+      },
       moved(at) {
         place = { order, position: at };
         memory.write(place);
@@ -53,11 +60,6 @@ export function startDataGrid(root: HTMLElement, link: HostLink): void {
       failed: fail,
     });
     sought = undefined;
-  }
-
-  function go(to: Place): void {
-    sought = to;
-    show();
   }
 
   function fail(error: unknown): void {

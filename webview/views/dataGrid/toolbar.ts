@@ -41,6 +41,7 @@ export function toolbar({ file, order, choose, goTo }: ToolbarOptions): Toolbar 
       order,
       choose,
     );
+  if (filter) filter.dataset.key = 'show';
   const context = file.run ? `${file.run.name}, ${file.run.split}` : file.name;
   return {
     node: element(
