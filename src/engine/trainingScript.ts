@@ -56,11 +56,14 @@ function findNumber(code: string, names: readonly string[]): number | undefined 
   return undefined;
 }
 
+const quoted = `(?:"[^"\\\\\\n]*"|'[^'\\\\\\n]*')`;
+const classList = new RegExp(
+  `^\\s*(?:CLASSES|CLASS_NAMES|LABELS|class_names|classes)\\s*=\\s*[\\[(]\\s*(${quoted}(?:\\s*,\\s*${quoted})*)\\s*,?\\s*[\\])]`,
+  'm',
+);
+
 function findClasses(code: string): readonly string[] | undefined {
-  const list =
-    /^\s*(?:CLASSES|CLASS_NAMES|LABELS|class_names|classes)\s*=\s*[[(]((?:\s*(?:"[^"\\\n]*"|'[^'\\\n]*')\s*,?)+)\s*[\])]/m.exec(
-      code,
-    );
+  const list = classList.exec(code);
   const names = list && [...list[1]!.matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? '');
   return names && names.length > 1 ? names : undefined;
 }

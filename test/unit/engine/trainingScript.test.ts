@@ -50,6 +50,7 @@ test.each<[string, string, object]>([
 test('does not hang on long nonsense', () => {
   const begin = performance.now();
   readScript(`CLASSES = [${'"a" , '.repeat(20_000)}`);
+  readScript(`CLASSES = [${'"a"   '.repeat(20_000)}`);
   readScript(`Normalize((${'1, '.repeat(20_000)}`);
   readScript(`"--momentum" ${'x'.repeat(200_000)}`);
   expect(performance.now() - begin).toBeLessThan(2000);

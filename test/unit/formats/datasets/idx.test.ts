@@ -113,12 +113,12 @@ describe('openIdxDataset', () => {
     );
   });
 
-  test('gives 60,000 images of 28 by 28 in one batch in well under a second', async () => {
+  test('gives 60,000 images of 28 by 28 in one batch within seconds, on a busy machine too', async () => {
     const count = 60_000;
     const dataset = await openIdxDataset(idx60000(count));
     const begin = performance.now();
     const { inputs } = await dataset.batch(Array.from({ length: count }, (_, index) => index));
-    expect(performance.now() - begin).toBeLessThan(1500);
+    expect(performance.now() - begin).toBeLessThan(4000);
     expect(inputs[784 * 59_999 + 783]).toBe((784 * 60_000 - 1) % 251);
   });
 });
