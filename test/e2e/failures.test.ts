@@ -1,20 +1,15 @@
 import { cp, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { findDescendants } from './processes';
-import { Session } from './session';
+import { useSession } from './session';
 import { WhenceWindow } from './whenceWindow';
 
-let session: Session;
-beforeAll(async () => {
-  session = await Session.start();
-});
-afterEach(() => session?.closeWindows());
-afterAll(() => session?.stop());
+const session = useSession();
 
 async function openSample(spoil: (folder: string) => Promise<void> = async () => undefined): Promise<WhenceWindow> {
-  const folder = await session.copySample('fashion-mnist');
-  const whence = new WhenceWindow(await session.open(folder), folder);
+  const folder = await session().copySample('fashion-mnist');
+  const whence = new WhenceWindow(await session().open(folder), folder);
   await whence.setUp();
   await spoil(folder);
   return whence;
@@ -33,7 +28,7 @@ test('a worker killed from outside leaves a message with Restart, and works agai
   const editor = await whence.openSplit('test');
   await whence.attributeCell(editor.locator('.cell[data-position="0"]'));
   await whence.influenceIn('running');
-  const workers = await findDescendants(session.host.pid, 'worker.mjs');
+  const workers = await findDescendants(session().host.pid, 'worker.mjs');
   expect(workers).toHaveLength(1);
   for (const pid of workers) process.kill(pid, 'SIGKILL');
 

@@ -1,18 +1,14 @@
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Theme } from '../host/workbench';
-import { Session } from './session';
+import { useSession } from './session';
 import { readList, WhenceWindow } from './whenceWindow';
 
-let session: Session;
-beforeAll(async () => {
-  session = await Session.start();
-});
-afterAll(() => session?.stop());
+const session = useSession();
 
 test('right-click a wrong prediction, see the training examples behind it', async () => {
-  const folder = await session.copySample('fashion-mnist');
-  const workbench = await session.open(folder);
+  const folder = await session().copySample('fashion-mnist');
+  const workbench = await session().open(folder);
   const whence = new WhenceWindow(workbench, folder);
 
   const config = await whence.setUp();
@@ -51,7 +47,7 @@ test('right-click a wrong prediction, see the training examples behind it', asyn
   const trainImages = await workbench.webview(`main.data .cell.revealed[data-index="${first}"]`);
   expect(await trainImages.locator('.cell.revealed').count()).toBe(1);
   expect(await workbench.page.locator('.editor-group-container').count()).toBe(2);
-  await session.closeWindows();
+  await session().closeWindows();
 
   for (const [theme, name] of themes) await takePicture(folder, theme, name, query);
 });
@@ -64,7 +60,7 @@ const themes: readonly (readonly [Theme, string])[] = [
 
 /** The same once more in a theme, with factors that are there already: a picture for the README and for our eyes. */
 async function takePicture(folder: string, theme: Theme, name: string, query: number): Promise<void> {
-  const workbench = await session.open(folder, theme);
+  const workbench = await session().open(folder, theme);
   const whence = new WhenceWindow(workbench, folder);
   await whence.show();
   await whence.widenSideBar(520);
@@ -75,7 +71,8 @@ async function takePicture(folder: string, theme: Theme, name: string, query: nu
   await whence.collapse('Runs');
   await whence.collapse('Suspect Labels');
   await view.locator('.list.towards [role=option]').first().click();
-  await workbench.webview('main.data .cell.revealed');
+  const trainImages = await workbench.webview('main.data .cell.revealed');
+  await expect.poll(() => trainImages.locator('.cell.waiting').count(), { timeout: 30_000 }).toBe(0);
   await workbench.screenshot(join('docs', 'images', `influence-${name}.png`));
-  await session.closeWindows();
+  await session().closeWindows();
 }

@@ -2,7 +2,7 @@ import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import type { Browser } from 'playwright-core';
-import { inject } from 'vitest';
+import { afterAll, afterEach, beforeAll, inject } from 'vitest';
 import { launchBrowser } from '../host/browser';
 import { type Host, type HostOptions, startHost } from '../host/host';
 import { type Theme, Workbench } from '../host/workbench';
@@ -48,6 +48,14 @@ export class Session {
     return workbench;
   }
 
+  /** Pictures of every open window, for whoever has to find out why a test failed. */
+  async picture(name: string): Promise<void> {
+    for (const [index, { page }] of this.windows.entries()) {
+      const path = join('test-results', `${name.replace(/\W+/g, '-')}-${index}.png`);
+      await page.screenshot({ path }).catch(() => undefined);
+    }
+  }
+
   /** Closes every window, so that the next test meets neither its editors nor its worker. */
   async closeWindows(): Promise<void> {
     for (const workbench of this.windows.splice(0)) await workbench.close().catch(() => undefined);
@@ -59,4 +67,21 @@ export class Session {
     await this.host.stop();
     for (const folder of this.copies) await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** One session for all tests of a file; a window lives as long as its test. */
+export function useSession(options?: HostOptions): () => Session {
+  let session: Session | undefined;
+  beforeAll(async () => {
+    session = await Session.start(options);
+  });
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail') await session?.picture(task.name);
+    await session?.closeWindows();
+  });
+  afterAll(() => session?.stop());
+  return () => {
+    if (!session) throw new Error('The session has not started.');
+    return session;
+  };
 }

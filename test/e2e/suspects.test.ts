@@ -1,20 +1,16 @@
 import { readdir } from 'node:fs/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Session } from './session';
+import { expect, test } from 'vitest';
+import { useSession } from './session';
 import { WhenceWindow } from './whenceWindow';
 
-let session: Session;
-beforeAll(async () => {
-  session = await Session.start();
-});
-afterAll(() => session?.stop());
+const session = useSession();
 
 /** A row of the list: `#812 Coat → Shirt?` */
 const suspect = /^#\d+ .+ → .+\?/;
 
 test('suspect labels are ranked, decided, undone, and decisions outlive the window', async () => {
-  const folder = await session.copySample('breast-cancer');
-  const workbench = await session.open(folder);
+  const folder = await session().copySample('breast-cancer');
+  const workbench = await session().open(folder);
   const whence = new WhenceWindow(workbench, folder);
   await whence.setUp();
   await whence.collapse('Runs');

@@ -1,19 +1,14 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { Session } from './session';
+import { expect, test } from 'vitest';
+import { useSession } from './session';
 import { readList, WhenceWindow } from './whenceWindow';
 
-let session: Session;
-beforeAll(async () => {
-  session = await Session.start();
-});
-afterEach(() => session?.closeWindows());
-afterAll(() => session?.stop());
+const session = useSession();
 
 test('right-click a line of a CSV file, and a click opens the training line', async () => {
-  const folder = await session.copySample('breast-cancer');
-  const workbench = await session.open(folder);
+  const folder = await session().copySample('breast-cancer');
+  const workbench = await session().open(folder);
   const whence = new WhenceWindow(workbench, folder);
   await whence.setUp();
   await workbench.openFile('data/test.csv');
@@ -40,8 +35,8 @@ test('right-click a line of a CSV file, and a click opens the training line', as
 });
 
 test('every mistake in whence.json is a squiggle', async () => {
-  const folder = await session.copySample('breast-cancer');
-  const workbench = await session.open(folder);
+  const folder = await session().copySample('breast-cancer');
+  const workbench = await session().open(folder);
   const whence = new WhenceWindow(workbench, folder);
   await whence.setUp();
   expect(await workbench.squiggles().count()).toBe(0);
