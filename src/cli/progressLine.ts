@@ -32,8 +32,8 @@ function bar(terminal: Terminal, now: () => number): ProgressLine {
       open = true;
       const filled = Math.round(share(progress) * barWidth);
       const line = `[${'#'.repeat(filled)}${'.'.repeat(barWidth - filled)}] ${sentence(progress)}`;
-      // Cut to the width: a wrapped line would not be overwritten.
-      terminal.write(`\r\u001b[2K${line.slice(0, (terminal.columns ?? 80) - 1)}`);
+      // Cut to the width (0: unknown): a wrapped line would not be overwritten.
+      terminal.write(`\r\u001b[2K${line.slice(0, (terminal.columns || 80) - 1)}`);
     },
     end() {
       if (open) terminal.write('\r\u001b[2K');
