@@ -59,7 +59,7 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   const loss = config.loss ?? 'cross-entropy';
   for (const [name, split] of splits) checkSplit(name, split, loss, outputs ?? classes.length);
   const fisher = config.fisher ?? defaultFisher(outputs ?? classes.length);
-  const rates = log ?? config.optimizer.learningRate!;
+  const rates = hasRates(log) ? log : config.optimizer.learningRate!;
   const schedule = {
     checkpointSteps: checkpoints.map(({ step }) => step),
     totalLearningRate: (from: number, to: number) => totalLearningRate(rates, from, to),
@@ -150,12 +150,16 @@ async function describeCheckpoints(
   files: Files,
 ): Promise<Checkpoint[]> {
   const constant = config.optimizer.learningRate;
-  if (!log && constant === undefined) {
-    throw new WhenceError('config-invalid', 'The learning rate is not known: there is neither a log nor a constant.', {
-      file: path,
-      place: 'optimizer',
-      mend: 'Give `optimizer.learningRate`, or a training log as `log`.',
-    });
+  if (!hasRates(log) && constant === undefined) {
+    throw new WhenceError(
+      'config-invalid',
+      'The learning rate is not known: no log says it, and no constant is given.',
+      {
+        file: path,
+        place: 'optimizer',
+        mend: 'Give `optimizer.learningRate`, or a training log as `log`.',
+      },
+    );
   }
   const found = await findCheckpoints(config.checkpoints, folder, files);
   return found.map(({ file, step }) => {
@@ -167,6 +171,10 @@ async function describeCheckpoints(
       ...(row?.loss === undefined ? {} : { trainingLoss: row.loss }),
     };
   });
+}
+
+function hasRates(log: TrainingLog | undefined): log is TrainingLog {
+  return log !== undefined && log.steps.some(({ learningRate }) => learningRate !== undefined);
 }
 
 /** What was logged last up to a step. */

@@ -1,7 +1,8 @@
 import { outputNames, predictGraph } from '../curvature/instrument';
 import type { Prediction } from '../protocol/model';
 import type { ModelExamples } from './examples';
-import { floats, type Network, runWith } from './network';
+import { floats, runWith } from './feeds';
+import type { Network } from './network';
 import type { OpenRun } from './openRun';
 import type { Task } from './task';
 

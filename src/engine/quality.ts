@@ -28,7 +28,11 @@ export async function checkQuality(loaded: LoadedRun, task: Task): Promise<Quali
       ...(trainingLoss === undefined ? {} : { loggedLoss: trainingLoss }),
     });
   }
-  return { examples: indices.length, checkpoints, problems: findProblems(loaded, checkpoints) };
+  return {
+    examples: indices.length,
+    checkpoints,
+    problems: [...uncoveredProblems(loaded), ...lossProblems(loaded, checkpoints)],
+  };
 }
 
 /** Evenly spread over the split, so that data sorted by class are covered. */
@@ -43,7 +47,7 @@ function largest(logits: Float32Array, row: number, outputs: number): number {
 }
 
 /** Compares means over the checkpoints, since one logged batch is noisy. */
-function findProblems({ run }: LoadedRun, checkpoints: readonly CheckpointQuality[]): Problem[] {
+function lossProblems({ run }: LoadedRun, checkpoints: readonly CheckpointQuality[]): Problem[] {
   const logged = checkpoints.filter((one) => one.loggedLoss !== undefined);
   if (logged.length === 0) return [];
   const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -56,6 +60,20 @@ function findProblems({ run }: LoadedRun, checkpoints: readonly CheckpointQualit
       message: `The loss on the training data is ${ours.toFixed(2)}, but training logged ${theirs.toFixed(2)}: the model sees other inputs than in training.`,
       file: run.path,
       mend: 'Check `preprocess` (pixels as 0..255 where the model saw 0..1, another mean or std), the order of `classes`, and that labels and images belong together.',
+    },
+  ];
+}
+
+/** What the scores leave out is said, not passed over. */
+function uncoveredProblems({ run, network }: LoadedRun): Problem[] {
+  const { uncovered } = network;
+  if (uncovered.length === 0) return [];
+  const names = uncovered.length > 4 ? [...uncovered.slice(0, 3), `${uncovered.length - 3} more`] : uncovered;
+  return [
+    {
+      severity: 'info',
+      message: `Scores leave out what is neither a Linear nor a convolution layer, or is used twice: ${names.join(', ')}.`,
+      file: run.model.file,
     },
   ];
 }

@@ -5,8 +5,9 @@ import { isRankOne } from '../curvature/positions';
 import { staticSites } from '../curvature/staticSites';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelExamples } from './examples';
+import { floats, runWith } from './feeds';
 import { basisFeeds } from './fit';
-import { floats, type Network, queryBatch, runWith } from './network';
+import { type Network, queryBatch } from './network';
 import type { Task } from './task';
 
 /** Rank-one factors of all segments together stay in memory up to here; beyond it they are computed for every query. */

@@ -1,0 +1,79 @@
+import type { Subject } from '../curvature/instrument';
+import { findSites } from '../curvature/site';
+import type { Binding } from '../formats/bind';
+import { elementCount, formatDims } from '../formats/tensor';
+import { probeTypes } from '../onnx/shape';
+import { WhenceError } from '../protocol/errors';
+import { type ModelExamples, range } from './examples';
+import type { EngineHost } from './host';
+import type { OpenRun } from './openRun';
+
+/** Intermediate values of one batch, in all passes that share a forward pass, stay below this. */
+const batchBytes = 192 * 2 ** 20;
+const largestBatch = 512;
+
+/** The run's graph at one batch size, its shapes probed with the first examples. */
+export async function subjectOf(
+  run: OpenRun,
+  host: EngineHost,
+  bindings: readonly Binding[],
+  examples: ModelExamples,
+  batch: number,
+): Promise<Subject> {
+  const { inputs } = await examples.batch(range(0, Math.min(batch, examples.length)), batch);
+  const types = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs });
+  const trained = new Set(bindings.map(({ initializer }) => initializer));
+  checkLogits(run, types.get(run.logits)!.dims, batch);
+  const sites = findSites(run.model, types, trained);
+  return { model: run.model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
+}
+
+function checkLogits(run: OpenRun, dims: readonly number[], batch: number): void {
+  const outputs = dims[1];
+  const fits = dims.length === 2 && dims[0] === batch && (run.loss === 'squared-error' || outputs! >= 2);
+  if (!fits) {
+    throw new WhenceError(
+      'shape-mismatch',
+      `The output ${run.logits} has the shape ${formatDims(dims)} for ${batch} examples; ${run.loss} wants [batch, outputs].`,
+      {
+        file: run.model.file,
+        place: `output ${run.logits}`,
+        mend: 'Export the model so that it returns logits, one row an example.',
+      },
+    );
+  }
+  if (run.loss === 'cross-entropy' && run.classes.length > 0 && outputs! < run.classes.length) {
+    throw new WhenceError(
+      'shape-mismatch',
+      `The model has ${outputs} outputs, but the data ${run.classes.length} classes.`,
+      {
+        file: run.model.file,
+        place: `output ${run.logits}`,
+        mend: 'Use the model that was trained on this data.',
+      },
+    );
+  }
+}
+
+/** The largest batch that the memory for intermediate values allows. */
+export async function affordableBatch(
+  run: OpenRun,
+  host: EngineHost,
+  bindings: readonly Binding[],
+  examples: ModelExamples,
+): Promise<number> {
+  const size = Math.min(4, examples.length);
+  const { types, logits, sites } = await subjectOf(run, host, bindings, examples, size);
+  // Patches, gradients and the per-example gradient of a site with several positions are values that only the taps add.
+  let bytes = sites
+    .filter((site) => site.positions > 1)
+    .reduce(
+      (sum, { positions, inputs, outputs }) => sum + 4 * (positions * (2 * inputs + outputs) + 2 * inputs * outputs),
+      0,
+    );
+  for (const [name, { dtype, dims }] of types) {
+    if (dtype === 'float32' && !run.model.graph.initializers.has(name)) bytes += (4 * elementCount(dims)) / size;
+  }
+  const passes = 3 + (types.get(logits)!.dims[1] ?? 1);
+  return Math.max(1, Math.min(largestBatch, examples.length, Math.floor(batchBytes / (bytes * passes))));
+}
