@@ -1,10 +1,9 @@
-import { listSupportedBackends } from 'onnxruntime-node';
 import type { Runtime } from '../onnx/runtime';
 import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import { measureApart } from './checkProcess';
 import type { ProviderMeasurement, ProviderTrial } from './measureProvider';
-import { createRuntime } from './session';
+import { builtProviders, createRuntime } from './session';
 
 export interface ProviderOptions {
   /** Where the bundled worker program is; it is started anew for each check. */
@@ -74,7 +73,7 @@ interface Verdict {
 }
 
 async function judge(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<Verdict> {
-  if (!listSupportedBackends().some(({ name }) => name === provider)) {
+  if (!builtProviders().includes(provider)) {
     const reason = `onnxruntime as installed here (${process.platform} ${process.arch}) has no ${provider}.`;
     return { usable: false, faster: false, reason };
   }

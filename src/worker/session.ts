@@ -26,6 +26,11 @@ export function createRuntime(provider = 'cpu', threads = availableParallelism()
   };
 }
 
+/** What this build of onnxruntime could use, were its driver and libraries there. */
+export function builtProviders(): readonly string[] {
+  return ort.listSupportedBackends().map(({ name }) => name);
+}
+
 function wrap(session: ort.InferenceSession): Session {
   return {
     inputs: session.inputNames,

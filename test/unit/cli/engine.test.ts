@@ -25,10 +25,11 @@ beforeAll(() => {
       ...common,
       ...packages,
       entryPoints: [join(root, `src/${entry}.ts`)],
-      outfile: join(folder, `${name}.mjs`),
+      outfile: join(folder, 'dist', `${name}.mjs`),
     });
   }
-  copyFileSync(join(root, 'media/eigh.wasm'), join(folder, 'eigh.wasm'));
+  copyFileSync(join(root, 'media/eigh.wasm'), join(folder, 'dist/eigh.wasm'));
+  copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
   const copyOf = (sample: string) => {
     const place = join(folder, sample);
@@ -43,7 +44,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true }));
 
 function whence(args: readonly string[], onStderr?: (text: string, interrupt: () => void) => void) {
-  const child = spawn(process.execPath, [join(folder, 'cli.mjs'), ...args], { cwd: folder });
+  const child = spawn(process.execPath, [join(folder, 'dist/cli.mjs'), ...args], { cwd: folder });
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buildSync } from 'esbuild';
@@ -26,6 +26,7 @@ const workers = {
 let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-cli-'));
+  copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   const common = { bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' } as const;
   const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
   for (const [name, contents] of Object.entries(workers)) {
