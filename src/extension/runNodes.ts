@@ -40,10 +40,11 @@ function runNode(run: TrainingRun, quality: QualityReport | undefined, t: Transl
     config,
     children: [
       ...(problems.length > 0 ? [problemGroup(config, problems, t)] : []),
-      checkpointGroup(config, run.checkpoints, quality, t),
-      modelNode(config, run.model, t),
-      splitGroup(config, run.splits, t),
-      segmentGroup(config, run.segments, t),
+      // A run whose whence.json cannot be used has problems and nothing else.
+      ...(run.checkpoints.length > 0 ? [checkpointGroup(config, run.checkpoints, quality, t)] : []),
+      ...(run.model ? [modelNode(config, run.model, t)] : []),
+      ...(run.splits.length > 0 ? [splitGroup(config, run.splits, t)] : []),
+      ...(run.segments.length > 0 ? [segmentGroup(config, run.segments, t)] : []),
     ],
   };
 }

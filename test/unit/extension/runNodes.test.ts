@@ -80,6 +80,14 @@ describe('runNodes', () => {
     expect(foundSentence(proposal, english)).toBe('Found 2 checkpoints (steps 10–2,000), no ONNX model.');
   });
 
+  it('shows a run that cannot be read by its problems alone', () => {
+    const problems = [{ severity: 'error', message: 'Segments must be a number.', file: run.config }] as const;
+    const broken = { ...run, model: '', checkpoints: [], splits: [], segments: [], optimizer: '', problems };
+    const [root] = nodes({ runs: [broken] });
+    expect(root?.children?.map(({ label }) => label)).toEqual(['Problems']);
+    expect(find([root as RunNode], 'Segments must be a number.').file).toBe(run.config);
+  });
+
   it('gives every row an id of its own', () => {
     const twice = { ...run, config: '/ws/run2/whence.json' };
     const ids = all(nodes({ runs: [run, twice], proposals: [proposal] })).map(({ id }) => id);
