@@ -18,7 +18,7 @@ export async function show(view: View, snapshot: InfluenceSnapshot): Promise<voi
   await view.page.evaluate((given) => window.hostEnd.influence?.show(given), snapshot);
 }
 
-export const failed: InfluenceSnapshot = {
+export const failed = {
   state: 'failed',
   error: {
     code: 'unsupported-op',
@@ -30,4 +30,4 @@ export const failed: InfluenceSnapshot = {
     },
   },
   action: { label: 'Show Log', kind: 'show-log' },
-};
+} as const satisfies InfluenceSnapshot;
