@@ -38,7 +38,15 @@ export interface Method {
   plan(run: RunFacts): readonly MethodSegment[];
 }
 
-/** Applies a function of one eigenvalue to each. */
+/** Applies a function of one eigenvalue to each; remembers the answer, since every query asks for the same again. */
 export function eachEigenvalue(f: (h: number) => number): MatrixFunction {
-  return (eigenvalues) => Float32Array.from(eigenvalues, f);
+  const known = new WeakMap<Float32Array, Float32Array>();
+  return (eigenvalues) => {
+    const before = known.get(eigenvalues);
+    if (before) return before;
+    const values = new Float32Array(eigenvalues.length);
+    for (let i = 0; i < values.length; i++) values[i] = f(eigenvalues[i]!);
+    known.set(eigenvalues, values);
+    return values;
+  };
 }

@@ -11,6 +11,8 @@ export interface SiteFactors {
   readonly activations: readonly Matrix[];
   /** [count, outputs] a checkpoint. */
   readonly gradients: readonly Matrix[];
+  /** Their sum over the checkpoints, where these share one activation. */
+  readonly gradientSum?: Matrix;
 }
 
 /** Training examples `from ..< from + count`; one entry a site, none for sites with several positions. */
@@ -101,15 +103,9 @@ async function addRankOne(
 }
 
 /** The products that a batch needs: `Σ_c d_c a_cᵀ`, which is one product where all checkpoints share the activation. */
-function terms({ activations, gradients }: SiteFactors): { activation: Matrix; gradient: Matrix }[] {
-  if (activations.length > 1 || gradients.length === 1) {
-    return gradients.map((gradient, i) => ({ activation: activations[i]!, gradient }));
-  }
-  const values = gradients[0]!.values.slice();
-  for (const { values: more } of gradients.slice(1)) {
-    for (let i = 0; i < values.length; i++) values[i] = values[i]! + more[i]!;
-  }
-  return [{ activation: activations[0]!, gradient: { dims: gradients[0]!.dims, values } }];
+function terms({ activations, gradients, gradientSum }: SiteFactors): { activation: Matrix; gradient: Matrix }[] {
+  if (gradientSum) return [{ activation: activations[0]!, gradient: gradientSum }];
+  return gradients.map((gradient, c) => ({ activation: activations[c]!, gradient }));
 }
 
 async function addScores(

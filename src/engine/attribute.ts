@@ -1,3 +1,4 @@
+import type { MethodSegment } from '../attribution/method';
 import { methods } from '../attribution/methods';
 import type { SiteQueries } from '../attribution/preconditioned';
 import { type CurvedSegment, scoreQueries } from '../attribution/scores';
@@ -26,6 +27,7 @@ const queryBytes = 64 * 2 ** 20;
 /** Attribution of one run: a method's plan, its curvature and its scores. */
 export class Attribution {
   private algebra: Promise<Algebra> | undefined;
+  private readonly plans = new Map<MethodName, readonly MethodSegment[]>();
 
   constructor(
     private readonly run: OpenRun,
@@ -37,13 +39,7 @@ export class Attribution {
 
   /** A method's segments with their curvature, fitted or read from the store. */
   async segments(method: MethodName, task: Task): Promise<readonly CurvedSegment[]> {
-    const plan = methods[method].plan({
-      segments: this.run.segments,
-      checkpoints: this.run.checkpoints.length,
-      learningRates: this.run.checkpoints.map(({ learningRate }) => learningRate!),
-      examples: this.train.length,
-      weightDecay: this.run.config.optimizer.weightDecay ?? 0,
-    });
+    const plan = this.plan(method);
     const groups = plan.flatMap(({ curvature }) => (curvature.length > 0 ? [curvature] : []));
     const factors = await this.fit.factors(groups, task);
     let next = 0;
@@ -51,6 +47,20 @@ export class Attribution {
       method: segment,
       factors: segment.curvature.length > 0 ? factors[next++] : undefined,
     }));
+  }
+
+  private plan(method: MethodName): readonly MethodSegment[] {
+    const known = this.plans.get(method);
+    if (known) return known;
+    const plan = methods[method].plan({
+      segments: this.run.segments,
+      checkpoints: this.run.checkpoints.length,
+      learningRates: this.run.checkpoints.map(({ learningRate }) => learningRate!),
+      examples: this.train.length,
+      weightDecay: this.run.config.optimizer.weightDecay ?? 0,
+    });
+    this.plans.set(method, plan);
+    return plan;
   }
 
   /** Each query `indices[i]` of a split, measured at class `targets[i]`. */

@@ -1,4 +1,4 @@
-import type { CurvedSegment, FactorBatch, TrainingGradients } from '../attribution/scores';
+import type { CurvedSegment, FactorBatch, SiteFactors, TrainingGradients } from '../attribution/scores';
 import type { Algebra, Matrix } from '../curvature/algebra';
 import { factorGraph, inputNames, outputNames, scoreGraph, selfScoreGraph } from '../curvature/instrument';
 import { isRankOne } from '../curvature/positions';
@@ -15,7 +15,7 @@ const keptBytes = 384 * 2 ** 20;
 
 /** Per-example training gradients in a segment's eigenbasis, straight from the model's graph, kept while they fit. */
 export class RunGradients {
-  private readonly kept = new Map<string, FactorBatch[]>();
+  private readonly kept = new Map<string, FactorBatch>();
   /** Activations that no weight touches, by basis: the same arrays serve every checkpoint and segment. */
   private readonly shared = new Map<string, Matrix>();
   private readonly statics: ReadonlySet<number>;
@@ -86,35 +86,67 @@ export class RunGradients {
 
   private async *batches(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
     const key = keyOf(segment);
-    const kept = this.kept.get(key);
-    if (kept) {
-      yield* kept;
-      return;
+    let kept = this.kept.get(key);
+    const bytes = this.factorBytes(segment);
+    if (!kept && this.bytes + bytes <= keptBytes) {
+      kept = await this.gather(segment, task);
+      this.kept.set(key, kept);
+      this.bytes += bytes;
     }
-    const keep = this.bytes + this.factorBytes(segment) <= keptBytes;
-    const made: FactorBatch[] = [];
+    if (kept) yield kept;
+    else yield* this.computed(segment, task);
+  }
+
+  /** All batches of a segment as one. */
+  private async gather(segment: CurvedSegment, task: Task): Promise<FactorBatch> {
+    const count = this.train.length;
+    const empty = (width: number): Matrix => ({ dims: [count, width], values: new Float32Array(count * width) });
+    const sites = this.network.sites.map((site, index): SiteFactors | undefined => {
+      if (!isRankOne(site)) return undefined;
+      const gradients = segment.method.checkpoints.map(() => empty(site.outputs));
+      const moving = () => segment.method.checkpoints.map(() => empty(site.inputs));
+      return { activations: this.statics.has(index) ? [this.sharedActivation(segment, index)] : moving(), gradients };
+    });
+    for await (const batch of this.computed(segment, task)) {
+      for (const [index, own] of batch.sites.entries()) {
+        const all = sites[index];
+        if (!own || !all) continue;
+        own.activations.forEach((part, c) => {
+          all.activations[c]!.values.set(part.values, batch.from * part.dims[1]!);
+        });
+        own.gradients.forEach((part, c) => {
+          all.gradients[c]!.values.set(part.values, batch.from * part.dims[1]!);
+        });
+      }
+    }
+    return { from: 0, count, sites: sites.map(withSum) };
+  }
+
+  private sharedActivation(segment: CurvedSegment, index: number): Matrix {
+    const key = `${index} ${segment.factors?.[index]?.activation.id}`;
+    const { inputs } = this.network.sites[index]!;
+    const count = this.train.length;
+    const known = this.shared.get(key) ?? { dims: [count, inputs], values: new Float32Array(count * inputs) };
+    this.shared.set(key, known);
+    return known;
+  }
+
+  /** Factors of one batch after the other, straight from the graph. */
+  private async *computed(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
     const sessions = await this.factorSessions(segment);
     const checkpoints: Feeds[] = [];
     for (const checkpoint of segment.method.checkpoints) checkpoints.push(await this.network.weights(checkpoint));
     const subject = this.network.training;
+    const bases = segment.factors ? basisFeeds(segment.factors) : {};
     for await (const batch of this.train.batches(subject.batch)) {
-      const feeds = {
-        ...this.network.batchFeeds(subject, batch),
-        ...(segment.factors ? basisFeeds(segment.factors) : {}),
-      };
+      const feeds = { ...this.network.batchFeeds(subject, batch), ...bases };
       const outputs: Record<string, Tensor>[] = [];
       for (const [index, weights] of checkpoints.entries()) {
         task.step('gradients', `Training gradients of ${checkpointNames(segment)}`);
         const session = index === 0 ? sessions.first : sessions.others;
         outputs.push(await runWith(session, { ...weights, ...feeds }));
       }
-      const made1 = this.factorBatch(segment, outputs, batch.indices[0]!, batch.indices.length);
-      if (keep) made.push(made1);
-      yield made1;
-    }
-    if (keep) {
-      this.kept.set(key, made);
-      this.bytes += this.factorBytes(segment);
+      yield this.factorBatch(outputs, batch.indices[0]!, batch.indices.length);
     }
   }
 
@@ -131,12 +163,7 @@ export class RunGradients {
     return { first, others };
   }
 
-  private factorBatch(
-    segment: CurvedSegment,
-    outputs: readonly Record<string, Tensor>[],
-    from: number,
-    count: number,
-  ): FactorBatch {
+  private factorBatch(outputs: readonly Record<string, Tensor>[], from: number, count: number): FactorBatch {
     const sites = this.network.sites.map((site, index) => {
       if (!isRankOne(site)) return undefined;
       const rows = (name: string, width: number) => (output: Record<string, Tensor>) => ({
@@ -145,10 +172,8 @@ export class RunGradients {
       });
       const activation = rows(outputNames.activation(index), site.inputs);
       const gradients = outputs.map(rows(outputNames.gradient(index), site.outputs));
-      if (!this.statics.has(index)) return { activations: outputs.map(activation), gradients };
-      const shared = `${index} ${segment.factors?.[index]?.activation.id} ${from}`;
-      if (!this.shared.has(shared)) this.shared.set(shared, activation(outputs[0]!));
-      return { activations: [this.shared.get(shared)!], gradients };
+      const isStatic = this.statics.has(index);
+      return withSum({ activations: (isStatic ? outputs.slice(0, 1) : outputs).map(activation), gradients });
     });
     return { from, count, sites };
   }
@@ -224,6 +249,15 @@ function queryFeeds(queries: readonly (Matrix | undefined)[], start: number, end
     feeds[inputNames.queries(site)] = { dtype: 'float32', dims: [queryBatch, outputs, inputs], data };
   });
   return feeds;
+}
+
+/** Where all checkpoints share the activation, the products need only the sum of their gradients. */
+function withSum(factors: SiteFactors | undefined): SiteFactors | undefined {
+  if (!factors || factors.activations.length > 1 || factors.gradients.length === 1) return factors;
+  const [first, ...more] = factors.gradients as [Matrix, ...Matrix[]];
+  const values = first.values.slice();
+  for (const { values: own } of more) for (let i = 0; i < values.length; i++) values[i] = values[i]! + own[i]!;
+  return { ...factors, gradientSum: { dims: first.dims, values } };
 }
 
 function keyOf({ method, factors }: CurvedSegment): string {

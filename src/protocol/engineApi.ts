@@ -133,7 +133,9 @@ export interface EngineApi {
    * The text of the `whence.json` that a proposal would write, with what only running the model can tell filled in: of the
    * usual preprocessings the one under which the last checkpoint's loss agrees with training. Writes nothing.
    */
-  setUp(request: { readonly config: string }): Promise<{ readonly text: string; readonly problems: readonly Problem[] }>;
+  setUp(request: {
+    readonly config: string;
+  }): Promise<{ readonly text: string; readonly problems: readonly Problem[] }>;
   /** Problems of a `whence.json` text as it stands in an editor, with ranges. */
   validate(request: { readonly config: string; readonly text: string }): Promise<readonly Problem[]>;
   findUse(request: { readonly folder: string; readonly file: string }): Promise<FileUse | null>;
