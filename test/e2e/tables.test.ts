@@ -29,9 +29,10 @@ test('right-click a line of a CSV file, and a click opens the training line', as
   const index = Number(towards[0]?.name.replace('train #', ''));
   const lines = (await readFile(join(folder, 'data', 'train.csv'), 'utf8')).split('\n');
   const [firstField = ''] = (lines[index + 1] ?? '').split(',');
-  await workbench.line(firstField).first().waitFor();
-  const status = workbench.page.locator('#status\\.editor\\.selection');
-  await expect.poll(() => status.textContent()).toContain(`Ln ${index + 2}`);
+  const beside = workbench.page.locator('.editor-group-container').last();
+  await beside.locator('.view-line', { hasText: firstField }).first().waitFor();
+  await beside.locator('.line-numbers', { hasText: new RegExp(`^${index + 2}$`) }).waitFor();
+  await beside.locator('.selected-text').first().waitFor();
 });
 
 test('every mistake in whence.json is a squiggle', async () => {

@@ -94,10 +94,17 @@ export class WhenceWindow {
     await page.mouse.up();
   }
 
-  /** Gives the Influence view all the height that it can get. */
-  async collapse(title: string): Promise<void> {
+  collapse(title: string): Promise<void> {
+    return this.setExpanded(title, false);
+  }
+
+  expand(title: string): Promise<void> {
+    return this.setExpanded(title, true);
+  }
+
+  private async setExpanded(title: string, expanded: boolean): Promise<void> {
     const header = this.workbench.page.locator('.sidebar .pane-header', { hasText: title });
-    if ((await header.getAttribute('aria-expanded')) === 'true') await header.click();
+    if ((await header.getAttribute('aria-expanded')) !== String(expanded)) await header.click();
   }
 }
 
