@@ -1,44 +1,36 @@
-import type { CurvedSegment, FactorBatch, SiteFactors, TrainingGradients } from '../attribution/scores';
+import type { CurvedSegment, TrainingGradients } from '../attribution/scores';
 import type { Algebra, Matrix } from '../curvature/algebra';
-import { factorGraph, inputNames, outputNames, scoreGraph, selfScoreGraph } from '../curvature/instrument';
 import { isRankOne } from '../curvature/positions';
-import { staticSites } from '../curvature/staticSites';
-import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelExamples } from './examples';
-import { floats, runWith } from './feeds';
-import { basisFeeds } from './fit';
-import { type Network, queryBatch } from './network';
+import type { Network } from './network';
+import { PositionScores } from './positionScores';
+import { RankOneFactors } from './rankOneFactors';
 import type { Task } from './task';
 
-/** Rank-one factors of all segments together stay in memory up to here; beyond it they are computed for every query. */
-const keptBytes = 384 * 2 ** 20;
-
-/** Per-example training gradients in a segment's eigenbasis, straight from the model's graph, kept while they fit. */
+/** Per-example training gradients of a run in a segment's eigenbasis, for scoring queries and examples themselves. */
 export class RunGradients {
-  private readonly kept = new Map<string, FactorBatch>();
-  /** Activations that no weight touches, by basis: the same arrays serve every checkpoint and segment. */
-  private readonly shared = new Map<string, Matrix>();
-  private readonly statics: ReadonlySet<number>;
-  private bytes = 0;
+  private readonly rankOne: RankOneFactors;
+  private readonly several: PositionScores;
 
   constructor(
     private readonly network: Network,
     private readonly train: ModelExamples,
   ) {
-    this.statics = staticSites(network.training);
+    this.rankOne = new RankOneFactors(network, train);
+    this.several = new PositionScores(network, train);
   }
 
   /** The view that scoring takes, reporting to one call's task. */
   during(task: Task): TrainingGradients {
     return {
-      batches: (segment) => this.batches(segment, task),
-      scorePositions: (segment, queries) => this.scorePositions(segment, queries, task),
+      batches: (segment) => this.rankOne.batches(segment, task),
+      scorePositions: (segment, queries) => this.several.scores(segment, queries, task),
     };
   }
 
   /** Passes over the training set that scoring this segment will take. */
   passes(segment: CurvedSegment): number {
-    const rankOne = this.network.sites.some(isRankOne) && !this.kept.has(keyOf(segment)) ? 1 : 0;
+    const rankOne = this.network.sites.some(isRankOne) && !this.rankOne.isKept(segment) ? 1 : 0;
     const several = this.network.sites.every(isRankOne) ? 0 : 1;
     return (rankOne + several) * segment.method.checkpoints.length;
   }
@@ -48,224 +40,28 @@ export class RunGradients {
    */
   async selfScores(segment: CurvedSegment, algebra: Algebra, task: Task): Promise<Float64Array> {
     const { sites } = this.network;
-    const factors = segment.factors!;
-    const total = new Float64Array(this.train.length);
-    const responses = factors.map(
+    const responses = segment.factors!.map(
       (factor, site): Matrix => ({
         dims: [sites[site]!.outputs, sites[site]!.inputs],
         values: segment.method.respond(factor.eigenvalues),
       }),
     );
-    if (sites.some(isRankOne)) {
-      for await (const batch of this.batches(segment, task)) {
-        for (const [site, own] of batch.sites.entries()) {
-          if (!own) continue;
-          for (const [c, gradient] of own.gradients.entries()) {
-            const activation = own.activations[own.activations.length === 1 ? 0 : c]!;
-            const part = await algebra.selfScore(responses[site]!, activation, gradient);
-            part.forEach((value, row) => {
-              total[batch.from + row] = total[batch.from + row]! + value;
-            });
+    const total = sites.every(isRankOne)
+      ? new Float64Array(this.train.length)
+      : await this.several.selfScores(segment, responses, task);
+    if (!sites.some(isRankOne)) return total;
+    for await (const batch of this.rankOne.batches(segment, task)) {
+      for (const [site, own] of batch.sites.entries()) {
+        for (const [c, gradient] of (own?.gradients ?? []).entries()) {
+          const { activations } = own!;
+          const activation = activations[activations.length === 1 ? 0 : c]!;
+          const part = await algebra.selfScore(responses[site]!, activation, gradient);
+          for (let row = 0; row < part.length; row++) {
+            total[batch.from + row] = total[batch.from + row]! + part[row]!;
           }
         }
       }
     }
-    if (!sites.every(isRankOne)) {
-      const session = await this.network.session('self-scores', () => selfScoreGraph(this.network.training));
-      const feeds: Record<string, Tensor> = {};
-      responses.forEach(({ dims, values }, site) => {
-        feeds[inputNames.responses(site)] = { dtype: 'float32', dims, data: values };
-      });
-      await this.visit(segment, session, feeds, task, (outputs, from, count) => {
-        const part = floats(outputs, outputNames.scores);
-        for (let row = 0; row < count; row++) total[from + row] = total[from + row]! + part[row]!;
-      });
-    }
     return total;
   }
-
-  private async *batches(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
-    const key = keyOf(segment);
-    let kept = this.kept.get(key);
-    const bytes = this.factorBytes(segment);
-    if (!kept && this.bytes + bytes <= keptBytes) {
-      kept = await this.gather(segment, task);
-      this.kept.set(key, kept);
-      this.bytes += bytes;
-    }
-    if (kept) yield kept;
-    else yield* this.computed(segment, task);
-  }
-
-  /** All batches of a segment as one. */
-  private async gather(segment: CurvedSegment, task: Task): Promise<FactorBatch> {
-    const count = this.train.length;
-    const empty = (width: number): Matrix => ({ dims: [count, width], values: new Float32Array(count * width) });
-    const sites = this.network.sites.map((site, index): SiteFactors | undefined => {
-      if (!isRankOne(site)) return undefined;
-      const gradients = segment.method.checkpoints.map(() => empty(site.outputs));
-      const moving = () => segment.method.checkpoints.map(() => empty(site.inputs));
-      return { activations: this.statics.has(index) ? [this.sharedActivation(segment, index)] : moving(), gradients };
-    });
-    for await (const batch of this.computed(segment, task)) {
-      for (const [index, own] of batch.sites.entries()) {
-        const all = sites[index];
-        if (!own || !all) continue;
-        own.activations.forEach((part, c) => {
-          all.activations[c]!.values.set(part.values, batch.from * part.dims[1]!);
-        });
-        own.gradients.forEach((part, c) => {
-          all.gradients[c]!.values.set(part.values, batch.from * part.dims[1]!);
-        });
-      }
-    }
-    return { from: 0, count, sites: sites.map(withSum) };
-  }
-
-  private sharedActivation(segment: CurvedSegment, index: number): Matrix {
-    const key = `${index} ${segment.factors?.[index]?.activation.id}`;
-    const { inputs } = this.network.sites[index]!;
-    const count = this.train.length;
-    const known = this.shared.get(key) ?? { dims: [count, inputs], values: new Float32Array(count * inputs) };
-    this.shared.set(key, known);
-    return known;
-  }
-
-  /** Factors of one batch after the other, straight from the graph. */
-  private async *computed(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
-    const sessions = await this.factorSessions(segment);
-    const checkpoints: Feeds[] = [];
-    for (const checkpoint of segment.method.checkpoints) checkpoints.push(await this.network.weights(checkpoint));
-    const subject = this.network.training;
-    const bases = segment.factors ? basisFeeds(segment.factors) : {};
-    for await (const batch of this.train.batches(subject.batch)) {
-      const feeds = { ...this.network.batchFeeds(subject, batch), ...bases };
-      const outputs: Record<string, Tensor>[] = [];
-      for (const [index, weights] of checkpoints.entries()) {
-        task.step('gradients', `Training gradients of ${checkpointNames(segment)}`);
-        const session = index === 0 ? sessions.first : sessions.others;
-        outputs.push(await runWith(session, { ...weights, ...feeds }));
-      }
-      yield this.factorBatch(outputs, batch.indices[0]!, batch.indices.length);
-    }
-  }
-
-  /** The first checkpoint brings the activations that all share; the others need not. */
-  private async factorSessions(segment: CurvedSegment): Promise<{ first: Session; others: Session }> {
-    const projected = segment.factors !== undefined;
-    const all = new Set(this.network.sites.keys());
-    const moving = new Set([...all].filter((site) => !this.statics.has(site)));
-    const subject = this.network.training;
-    const first = await this.network.session(`factors ${projected}`, () => factorGraph(subject, all, projected));
-    const others = await this.network.session(`moving factors ${projected}`, () =>
-      factorGraph(subject, moving, projected),
-    );
-    return { first, others };
-  }
-
-  private factorBatch(outputs: readonly Record<string, Tensor>[], from: number, count: number): FactorBatch {
-    const sites = this.network.sites.map((site, index) => {
-      if (!isRankOne(site)) return undefined;
-      const rows = (name: string, width: number) => (output: Record<string, Tensor>) => ({
-        dims: [count, width],
-        values: floats(output, name).subarray(0, count * width),
-      });
-      const activation = rows(outputNames.activation(index), site.inputs);
-      const gradients = outputs.map(rows(outputNames.gradient(index), site.outputs));
-      const isStatic = this.statics.has(index);
-      return withSum({ activations: (isStatic ? outputs.slice(0, 1) : outputs).map(activation), gradients });
-    });
-    return { from, count, sites };
-  }
-
-  private async scorePositions(
-    segment: CurvedSegment,
-    queries: readonly (Matrix | undefined)[],
-    task: Task,
-  ): Promise<Float32Array> {
-    const count = queries.find((query) => query !== undefined)!.dims[0]!;
-    const total = new Float32Array(count * this.train.length);
-    const projected = segment.factors !== undefined;
-    const subject = this.network.training;
-    const session = await this.network.session(`scores ${projected}`, () => scoreGraph(subject, queryBatch, projected));
-    for (let start = 0; start < count; start += queryBatch) {
-      const end = Math.min(count, start + queryBatch);
-      const feeds = queryFeeds(queries, start, end);
-      await this.visit(segment, session, feeds, task, (outputs, from, rows) => {
-        const part = floats(outputs, outputNames.scores);
-        for (let q = start; q < end; q++) {
-          for (let row = 0; row < rows; row++) {
-            const at = q * this.train.length + from + row;
-            total[at] = total[at]! + part[(q - start) * subject.batch + row]!;
-          }
-        }
-      });
-    }
-    return total;
-  }
-
-  /** Runs a session over the whole training set at each of a segment's checkpoints. */
-  private async visit(
-    segment: CurvedSegment,
-    session: Session,
-    more: Feeds,
-    task: Task,
-    take: (outputs: Record<string, Tensor>, from: number, count: number) => void,
-  ): Promise<void> {
-    const subject = this.network.training;
-    const bases = segment.factors ? basisFeeds(segment.factors) : {};
-    for (const checkpoint of segment.method.checkpoints) {
-      const weights = await this.network.weights(checkpoint);
-      for await (const batch of this.train.batches(subject.batch)) {
-        task.step('scoring', `Scores of ${checkpointNames(segment)}`);
-        const outputs = await runWith(session, {
-          ...weights,
-          ...bases,
-          ...more,
-          ...this.network.batchFeeds(subject, batch),
-        });
-        take(outputs, batch.indices[0]!, batch.indices.length);
-      }
-    }
-  }
-
-  private factorBytes(segment: CurvedSegment): number {
-    const floatsPerExample = this.network.sites
-      .filter(isRankOne)
-      .reduce((sum, { inputs, outputs }) => sum + inputs + outputs, 0);
-    return 4 * floatsPerExample * this.train.length * segment.method.checkpoints.length;
-  }
-}
-
-/** Queries [start, end) of every site as inputs of the score graph, padded with zeros to its size. */
-function queryFeeds(queries: readonly (Matrix | undefined)[], start: number, end: number): Feeds {
-  const feeds: Record<string, Tensor> = {};
-  queries.forEach((query, site) => {
-    if (!query) return;
-    const [, outputs, inputs] = query.dims as [number, number, number];
-    const width = outputs * inputs;
-    const data = new Float32Array(queryBatch * width);
-    data.set(query.values.subarray(start * width, end * width));
-    feeds[inputNames.queries(site)] = { dtype: 'float32', dims: [queryBatch, outputs, inputs], data };
-  });
-  return feeds;
-}
-
-/** Where all checkpoints share the activation, the products need only the sum of their gradients. */
-function withSum(factors: SiteFactors | undefined): SiteFactors | undefined {
-  if (!factors || factors.activations.length > 1 || factors.gradients.length === 1) return factors;
-  const [first, ...more] = factors.gradients as [Matrix, ...Matrix[]];
-  const values = first.values.slice();
-  for (const { values: own } of more) for (let i = 0; i < values.length; i++) values[i] = values[i]! + own[i]!;
-  return { ...factors, gradientSum: { dims: first.dims, values } };
-}
-
-function keyOf({ method, factors }: CurvedSegment): string {
-  const bases = factors?.map(({ activation, gradient }) => `${activation.id} ${gradient.id}`) ?? [];
-  return [method.checkpoints.join(), ...bases].join('\n');
-}
-
-function checkpointNames({ method }: CurvedSegment): string {
-  const { length } = method.checkpoints;
-  return length === 1 ? 'one checkpoint' : `${length} checkpoints`;
 }
