@@ -1,6 +1,5 @@
 import { describeFile, openDataset } from '../formats/datasets';
 import { encodeNpy } from '../formats/npy';
-import { throwIfCancelled } from '../protocol/cancel';
 import type { EngineApi } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import { range } from './examples';
@@ -14,6 +13,7 @@ import { addDecision, currentDecisions, exampleKey, exportReview, readReview, un
 import { completeProposal } from './setUp';
 import { rankSuspects } from './suspects';
 import { type CallContext, Task } from './task';
+import { turns } from './turns';
 import { validateConfig } from './validate';
 
 /** The engine's answers: `EngineApi` with the caller's cancel signal and progress. */
@@ -32,8 +32,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
   /** Loads the run, waits for its turn and works on it. */
   const onRun = <R>(config: string, context: CallContext, work: (loaded: LoadedRun, task: Task) => Promise<R>) =>
-    takeTurns(async () => {
-      throwIfCancelled(context.signal);
+    takeTurns(context.signal, async () => {
       const task = new Task(context);
       task.step('reading', 'Reading the run', 0);
       return work(await runs.get(config), task);
@@ -41,7 +40,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
   return {
     inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
-    setUp: ({ config }, context) => takeTurns(() => completeProposal(config, host, new Task(context))),
+    setUp: ({ config }, context) => takeTurns(context.signal, () => completeProposal(config, host, new Task(context))),
     validate: ({ config, text }) => validateConfig(config, text, files),
     async findUse({ folder, file }, { signal }) {
       const use = await findUse(folder, file, files, signal);
@@ -134,14 +133,4 @@ function oneSplit(splits: readonly string[]): string {
   const [first] = splits;
   if (first !== undefined && splits.every((split) => split === first)) return first;
   throw new WhenceError('bad-argument', 'Queries must be examples of one split, and at least one.', {});
-}
-
-/** Runs works one after the other, in the order of their calls; a failed one holds nobody up. */
-function turns(): <R>(work: () => Promise<R>) => Promise<R> {
-  let last: Promise<unknown> = Promise.resolve();
-  return (work) => {
-    const own = last.then(work, work);
-    last = own.catch(() => undefined);
-    return own;
-  };
 }

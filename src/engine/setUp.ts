@@ -14,14 +14,14 @@ import type { Task } from './task';
 import { readTrainingLog } from './trainingLog';
 
 const sampleSize = 500;
-/** The training script's own preprocessing, the first candidate, wins against others that fit hardly better. */
+/** What the training script itself says wins against others that fit hardly better. */
 const indifference = 0.03;
 /** The last logged losses of single batches are averaged over this part of the log. */
 const loggedTail = 0.05;
 
 /**
  * The `whence.json` text of the run whose configuration would stand at `config`, with the preprocessing under which the
- * last checkpoint's training loss agrees best with the log (without a log: is smallest).
+ * last checkpoint's training loss is smallest: training made it small for the inputs that it saw.
  */
 export async function completeProposal(
   config: string,
@@ -47,8 +47,9 @@ export async function completeProposal(
   const logged = plan.log === undefined ? undefined : await finalLoss(plan.log, host);
   const candidates = preprocessCandidates(plan).filter((candidate) => fits(run, candidate));
   const losses = await lossesUnder(run, candidates, host, task);
-  const distances = losses.map((loss) => (logged === undefined ? loss : Math.abs(loss - logged)));
-  const best = distances.findIndex((distance) => distance <= Math.min(...distances) + indifference);
+  const smallest = losses.indexOf(Math.min(...losses));
+  const isScripts = plan.facts.preprocess !== undefined && losses[0]! <= losses[smallest]! + indifference;
+  const best = isScripts ? 0 : smallest;
   const { text, problems } = toProposal(plan, files, {
     preprocess: candidates[best]!,
     reason: reasonFor(losses[best]!, logged, candidates.length),
@@ -57,9 +58,9 @@ export async function completeProposal(
 }
 
 function reasonFor(loss: number, logged: number | undefined, candidates: number): string {
-  const tried = `Chosen of ${candidates} usual ways: the last checkpoint's training loss is then ${loss.toFixed(2)}`;
+  const tried = `Chosen of ${candidates} usual ways: the last checkpoint's training loss is smallest, ${loss.toFixed(2)}`;
   return logged === undefined
-    ? `${tried}, the smallest. Confirm with the training script.`
+    ? `${tried}. Confirm with the training script.`
     : `${tried}; training logged ${logged.toFixed(2)}.`;
 }
 
