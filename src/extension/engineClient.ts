@@ -1,5 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import type { CancelSignal } from '../protocol/cancel';
+import { type CancelSignal, cancelled } from '../protocol/cancel';
 import { childPort } from '../protocol/childPort';
 import { type CallOptions, type Connection, connect, type RemoteApi, type Request } from '../protocol/connection';
 import { type EngineApi, engineMethods } from '../protocol/engineApi';
@@ -154,10 +154,6 @@ export class EngineClient {
 }
 
 type Invoke<T> = (remote: RemoteApi<EngineApi>) => Promise<T>;
-
-function cancelled(cause?: unknown): WhenceError {
-  return new WhenceError('cancelled', 'Cancelled. Finished stages are kept.', {}, { cause });
-}
 
 /** The engine's methods, each started on whichever worker is there when it is called. */
 function lazyApi(call: <T>(invoke: Invoke<T>, signal?: CancelSignal) => Promise<T>): Engine {

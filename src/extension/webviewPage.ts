@@ -13,7 +13,8 @@ export function openPage(webview: vscode.Webview, extensionUri: vscode.Uri, view
   const policy = [
     "default-src 'none'",
     `script-src 'nonce-${nonce}'`,
-    `style-src ${webview.cspSource}`,
+    // The widget toolkit writes style elements of its own, with the nonce that it finds in the page.
+    `style-src ${webview.cspSource} 'nonce-${nonce}'`,
     `font-src ${webview.cspSource}`,
     `img-src ${webview.cspSource} data: blob:`,
   ].join('; ');
@@ -23,6 +24,7 @@ export function openPage(webview: vscode.Webview, extensionUri: vscode.Uri, view
   <meta charset="utf-8">
   <meta name="viewport" content="width=device-width, initial-scale=1">
   <meta http-equiv="Content-Security-Policy" content="${policy}">
+  <meta property="csp-nonce" content="${nonce}">
   <link rel="stylesheet" href="${resource('main.css')}">
   <title>Whence</title>
 </head>

@@ -6,7 +6,11 @@ export interface CancelSignal {
   addEventListener(type: 'abort', listener: () => void): void;
 }
 
+export function cancelled(cause?: unknown): WhenceError {
+  return new WhenceError('cancelled', 'Cancelled. Finished stages are kept.', {}, { cause });
+}
+
 /** Throws `cancelled` when the caller has let go. Long loops call it between batches. */
 export function throwIfCancelled(signal: CancelSignal | undefined): void {
-  if (signal?.aborted) throw new WhenceError('cancelled', 'Cancelled. Finished stages are kept.');
+  if (signal?.aborted) throw cancelled();
 }
