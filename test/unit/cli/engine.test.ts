@@ -46,12 +46,16 @@ afterAll(() => rmSync(folder, { recursive: true }));
 function whence(args: readonly string[], onStderr?: (text: string, interrupt: () => void) => void) {
   const child = spawn(process.execPath, [join(folder, 'dist/cli.mjs'), ...args], { cwd: folder });
   let [stdout, stderr] = ['', ''];
+  let interrupted = false;
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += chunk.toString();
   });
   child.stderr.on('data', (chunk: Buffer) => {
     stderr += chunk.toString();
-    onStderr?.(stderr, () => child.kill('SIGINT'));
+    // Once: a second Ctrl+C would end the program instead of cancelling the call.
+    onStderr?.(stderr, () => {
+      interrupted ||= child.kill('SIGINT');
+    });
   });
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
     child.on('close', (code) => resolve({ code, stdout, stderr }));

@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { parseConfig } from '../../../src/engine/config';
 import { discover } from '../../../src/engine/discover';
 import { planRuns } from '../../../src/engine/plan';
@@ -11,9 +11,16 @@ import type { Files } from '../../../src/formats/bytes';
 import { nodeFiles } from '../../../src/worker/nodeFiles';
 import { fixtures } from '../formats/files';
 
-const sample = fileURLToPath(new URL('../../../sample', import.meta.url));
 let folder: string;
+/** The samples as training left them, without what using them has written there. */
+let sample: string;
 
+beforeAll(() => {
+  sample = mkdtempSync(join(tmpdir(), 'whence-samples-'));
+  const filter = (path: string) => !/\.whence$|whence[^/\\]*\.json$/.test(path);
+  cpSync(fileURLToPath(new URL('../../../sample', import.meta.url)), sample, { recursive: true, filter });
+});
+afterAll(() => rmSync(sample, { recursive: true }));
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-propose-'));
 });
