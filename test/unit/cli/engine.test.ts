@@ -54,7 +54,7 @@ function whence(args: readonly string[], onStderr?: (text: string, interrupt: ()
     stderr += chunk.toString();
     // Once: a second Ctrl+C would end the program instead of cancelling the call.
     onStderr?.(stderr, () => {
-      interrupted ||= child.kill('SIGINT');
+      if (!interrupted) interrupted = child.kill('SIGINT');
     });
   });
   return new Promise<{ code: number | null; stdout: string; stderr: string }>((resolve) => {
