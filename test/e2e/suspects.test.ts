@@ -37,6 +37,7 @@ test('suspect labels are ranked, decided, undone, and decisions outlive the wind
 
   await workbench.reload();
   await whence.show();
+  await whence.expand('Runs');
   await whence
     .row(/\d+ examples/)
     .first()

@@ -102,9 +102,16 @@ export class WhenceWindow {
     return this.setExpanded(title, true);
   }
 
+  /** Until it has stayed that way for a while: a window that loads puts its views back as they were. */
   private async setExpanded(title: string, expanded: boolean): Promise<void> {
     const header = this.workbench.page.locator('.sidebar .pane-header', { hasText: title });
-    if ((await header.getAttribute('aria-expanded')) !== String(expanded)) await header.click();
+    for (let settled = 0, attempt = 0; settled < 2; attempt++) {
+      if (attempt === 10) throw new Error(`The view ${title} does not stay ${expanded ? 'expanded' : 'collapsed'}.`);
+      const there = (await header.getAttribute('aria-expanded')) === String(expanded);
+      settled = there ? settled + 1 : 0;
+      if (!there) await header.click();
+      await this.workbench.page.waitForTimeout(700);
+    }
   }
 }
 

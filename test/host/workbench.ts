@@ -38,12 +38,21 @@ export class Workbench {
     return this.page.locator(`.activitybar ${activityLabel(name)}`);
   }
 
-  /** Shows a view container; does nothing when it is shown already. */
+  /** Shows a view container. While a window loads it puts back its last one, and a click too early would hide that. */
   async showContainer(name: string): Promise<void> {
-    const item = this.page.locator('.activitybar .action-item', { has: this.page.locator(activityLabel(name)) });
-    await item.waitFor({ timeout: 60_000 });
-    const checked = await item.evaluate((element) => element.classList.contains('checked'));
-    if (!checked) await this.activity(name).click();
+    await this.activity(name).waitFor({ timeout: 60_000 });
+    const title = this.page.locator('.sidebar > .title', { hasText: name });
+    for (let attempt = 0; attempt < 5; attempt++) {
+      if (
+        await title.waitFor({ timeout: 1_500 }).then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
+      await this.activity(name).click();
+    }
+    await title.waitFor();
   }
 
   /** A row of the explorer, by its name. */
