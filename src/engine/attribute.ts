@@ -80,7 +80,7 @@ export class Attribution {
     const bySegment = segments.map(() => new Float32Array(indices.length * examples));
     const batches = Math.ceil(examples / this.network.training.batch);
     task.expect(segments.reduce((sum, segment) => sum + this.gradients.passes(segment) * batches, 0));
-    this.algebra ??= Algebra.open(this.network.device);
+    this.algebra ??= this.openAlgebra();
     for (let start = 0; start < indices.length; start += round) {
       const end = Math.min(indices.length, start + round);
       task.step('scoring', `Queries ${start + 1} to ${end}`, 0);
@@ -110,7 +110,7 @@ export class Attribution {
     const segments = await this.segments('source', task);
     const batches = Math.ceil(this.train.length / this.network.training.batch);
     task.expect(segments.reduce((sum, segment) => sum + this.gradients.passes(segment) * batches, 0));
-    this.algebra ??= Algebra.open(this.network.device);
+    this.algebra ??= this.openAlgebra();
     const total = new Float64Array(this.train.length);
     for (const segment of segments) {
       const own = await this.gradients.selfScores(segment, await this.algebra, task);
@@ -118,6 +118,10 @@ export class Attribution {
       for (let i = 0; i < total.length; i++) total[i] = total[i]! + own[i]! * scale;
     }
     return total;
+  }
+
+  private async openAlgebra(): Promise<Algebra> {
+    return Algebra.open((await this.network.device()).runtime);
   }
 
   /** Gradients of the measurement at one checkpoint, one entry a site. */

@@ -124,7 +124,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
         ),
       ),
 
-    providers: ({ config }, context) => onRun(config, context, async ({ network }) => network.providers),
+    providers: ({ config }, context) => onRun(config, context, async ({ network }) => (await network.device()).reports),
     hash: ({ config, method }, context) => onRun(config, context, (loaded) => influenceHash(loaded, method)),
   };
 }

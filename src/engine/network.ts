@@ -18,6 +18,12 @@ import { bind, loadWeights } from './weights';
 /** Queries come one or a few at a time, and some of their gradients are fetched in full. */
 export const queryBatch = 16;
 
+/** Where gradients run, and why there. */
+export interface Device {
+  readonly runtime: Runtime;
+  readonly reports: readonly ProviderReport[];
+}
+
 /**
  * A run's model on a device: its sites, its sessions (one a graph for the life of the worker, since weights are inputs)
  * and the weights of every checkpoint.
@@ -26,11 +32,11 @@ export class Network {
   private readonly sessions = new Map<string, Promise<Session>>();
   private readonly subjects = new Map<number, Promise<Subject>>();
 
+  private chosen: Promise<Device> | undefined;
+
   private constructor(
     private readonly run: OpenRun,
     private readonly host: EngineHost,
-    private readonly runtime: Runtime,
-    readonly providers: readonly ProviderReport[],
     private readonly bindings: readonly Binding[],
     readonly training: Subject,
     private readonly probe: ModelExamples,
@@ -42,6 +48,23 @@ export class Network {
     const bindings = await bind(run, host);
     const batch = fixedBatch(run.model) ?? (await affordableBatch(run, host, bindings, train));
     const training = await subjectOf(run, host, bindings, train, batch);
+    return new Network(run, host, bindings, training, train);
+  }
+
+  /** The device that gradients run on: compared with the CPU on this very graph when it is first wanted. */
+  device(): Promise<Device> {
+    if (!this.chosen) {
+      this.chosen = this.chooseDevice();
+      // What failed may be mended: another device named, another export.
+      this.chosen.catch(() => {
+        this.chosen = undefined;
+      });
+    }
+    return this.chosen;
+  }
+
+  private async chooseDevice(): Promise<Device> {
+    const { run, training, probe } = this;
     if (training.sites.length === 0) {
       throw new WhenceError(
         'unsupported-op',
@@ -52,26 +75,14 @@ export class Network {
         },
       );
     }
-    const first = await train.batch(range(0, Math.min(batch, train.length)), batch);
-    const check = {
-      ...batchFeeds(run.input.name, training, first, first.labels),
-      ...(await loadWeights(run, host, bindings, run.checkpoints.length - 1)),
-    };
-    const { runtime, reports } = await host.chooseProvider(
-      encodeModel(checkGraph(training)),
-      check,
-      run.config.device ?? 'auto',
-    );
-    return new Network(run, host, runtime, reports, bindings, training, train);
+    const graph = encodeModel(checkGraph(training));
+    const batch = await probe.batch(range(0, Math.min(training.batch, probe.length)), training.batch);
+    const feeds = { ...this.batchFeeds(training, batch), ...(await this.weights(run.checkpoints.length - 1)) };
+    return this.host.chooseProvider(graph, feeds, run.config.device ?? 'auto');
   }
 
   get sites(): readonly Site[] {
     return this.training.sites;
-  }
-
-  /** The device's runtime, for products outside the model's graph. */
-  get device(): Runtime {
-    return this.runtime;
   }
 
   /** Trained tensors that no site covers: embeddings, normalisation, shared weights. */
@@ -93,12 +104,27 @@ export class Network {
     return subject;
   }
 
-  /** A session for a graph; `name` identifies it within the network. */
+  /** A session for a graph with gradients; `name` identifies it within the network. */
   session(name: string, graph: () => Model): Promise<Session> {
+    return this.open(name, graph, () => this.device());
+  }
+
+  /** A session for a forward graph: where gradients cannot be had, predictions still can. */
+  forwardSession(name: string, graph: () => Model): Promise<Session> {
+    return this.open(name, graph, () =>
+      this.device().catch((error: unknown) => {
+        if (error instanceof WhenceError && error.code === 'unsupported-op') return { runtime: this.host.cpu };
+        throw error;
+      }),
+    );
+  }
+
+  private open(name: string, graph: () => Model, on: () => Promise<Pick<Device, 'runtime'>>): Promise<Session> {
     let session = this.sessions.get(name);
     if (!session) {
-      session = this.runtime.createSession(encodeModel(graph()));
+      session = on().then(({ runtime }) => runtime.createSession(encodeModel(graph())));
       this.sessions.set(name, session);
+      session.catch(() => this.sessions.delete(name));
     }
     return session;
   }

@@ -24,7 +24,7 @@ export async function predict(
   task: Task,
 ): Promise<Predictions> {
   const subject = network.training;
-  const session = await network.session('predict', () => predictGraph(subject));
+  const session = await network.forwardSession('predict', () => predictGraph(subject));
   const weights = await network.weights(checkpoint);
   const outputs = subject.types.get(subject.logits)!.dims[1]!;
   const logits = new Float32Array(indices.length * outputs);
