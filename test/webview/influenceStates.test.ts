@@ -80,6 +80,24 @@ describe('states', () => {
     await picture('influence-failed');
   });
 
+  it('comes to the top for a failure and for another query, but not for more of the same', async () => {
+    const previous = influenceResult();
+    const view = await open({ state: 'shown', result: previous, stale: false }, { height: 300 });
+    const top = () => view.page.evaluate(() => document.documentElement.scrollTop);
+    const goDown = async () => {
+      await view.page.getByRole('option').last().scrollIntoViewIfNeeded();
+      expect(await top()).toBeGreaterThan(100);
+    };
+    await goDown();
+    await show(view, { state: 'running', query: previous.influence.query.id, previous });
+    expect(await top()).toBeGreaterThan(100);
+    await show(view, { state: 'running', query: { split: 'test', index: 1 }, previous });
+    expect(await top()).toBe(0);
+    await goDown();
+    await show(view, { ...failed, previous });
+    expect(await top()).toBe(0);
+  });
+
   it('takes a cancelled run for no failure', async () => {
     const { page, asks } = await open({
       state: 'failed',

@@ -41,6 +41,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
   const act = (kind: FailureAction['kind']) => ask(host.act({ kind }));
   const running = runningStatus(() => ask(host.cancel({})));
   let shownResult = '';
+  let soughtQuery = '';
   let hostSpoke = false;
 
   function showResult(result: InfluenceResult | undefined): void {
@@ -102,9 +103,19 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
       if (!status?.isConnected) fill(statusRegion, status);
       showResult(resultOf(snapshot));
     });
+    if (isNews(snapshot)) window.scrollTo({ top: 0 });
     resultRegion.setAttribute('aria-busy', String(snapshot.state === 'running'));
     const text = announcement(snapshot);
     if (announcer.textContent !== text) announcer.textContent = text;
+  }
+
+  /** Whether what stands on top must be seen: a failure, or another query than before. More of the same leaves the reader in place. */
+  function isNews(snapshot: InfluenceSnapshot): boolean {
+    if (snapshot.state === 'failed') return true;
+    const query = queryOf(snapshot);
+    const other = query !== soughtQuery;
+    soughtQuery = query;
+    return other;
   }
 
   serve({
@@ -129,6 +140,11 @@ function resultOf(snapshot: InfluenceSnapshot): InfluenceResult | undefined {
     default:
       return snapshot.previous;
   }
+}
+
+function queryOf(snapshot: InfluenceSnapshot): string {
+  const query = snapshot.state === 'running' ? snapshot.query : resultOf(snapshot)?.influence.query.id;
+  return query ? exampleName(query) : '';
 }
 
 /** Equal for results that look the same. */
