@@ -15,7 +15,7 @@ export function readSettings(): Settings {
   const configuration = vscode.workspace.getConfiguration(section);
   return {
     device: configuration.get('device', 'auto'),
-    top: configuration.get('top', 20),
+    top: configuration.get('top', 10),
     suspects: configuration.get('suspects', 100),
   };
 }

@@ -83,8 +83,11 @@ export class VirtualGrid {
     if (focus) this.cellAt(position)?.focus({ preventScroll: true });
   }
 
-  /** Lights a position up for a moment. */
+  /** Brings a position to the middle and lights it up for a moment. */
   flash(position: number): void {
+    const { columns, rowHeight } = this.geometry;
+    this.node.scrollTop = (Math.floor(position / columns) + 0.5) * rowHeight - this.node.clientHeight / 2;
+    this.render();
     const cell = this.cellAt(position);
     cell?.classList.add('revealed');
     cell?.addEventListener('animationend', () => cell.classList.remove('revealed'), { once: true });
