@@ -32,7 +32,9 @@ export class LoadedRuns {
     const known = this.loaded.get(config);
     if (known) {
       const loaded = await known;
-      if (loaded.run.fingerprint === (await currentFingerprint(config, this.host.files))) return loaded;
+      // Where a file has gone, reading the run again says which.
+      const now = await currentFingerprint(loaded.run, this.host.files).catch(() => undefined);
+      if (loaded.run.fingerprint === now) return loaded;
       this.loaded.delete(config);
       await loaded.network.release();
     }

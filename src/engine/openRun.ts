@@ -11,7 +11,7 @@ import type { Checkpoint, LossKind, Segment, TrainingRun } from '../protocol/mod
 import { findCheckpoints } from './checkpointFiles';
 import { parseConfig, type RunConfig } from './config';
 import { type RunHash, runFingerprint, runHash } from './runHash';
-import { defaultFisher, readInitializer, readRunModel } from './runModel';
+import { defaultFisher, externalFiles, readInitializer, readRunModel, withExternalData } from './runModel';
 import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
 
 const defaultSegments = 3;
@@ -34,6 +34,8 @@ export interface OpenRun {
   readonly segments: readonly Segment[];
   readonly classes: readonly string[];
   readonly splits: ReadonlyMap<string, Dataset>;
+  /** The model's file and those of its external data. */
+  readonly modelFiles: readonly string[];
   /** Changes with any file that the run reads. */
   readonly fingerprint: string;
   readonly hash: RunHash;
@@ -48,7 +50,10 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
 /** Opens a run by a configuration that stands, or would stand, at `path`. */
 export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
   const folder = files.dirname(path);
-  const { model, input, logits, outputs } = await readRunModel(resolvePath(folder, config.model, files), files);
+  const read = await readRunModel(resolvePath(folder, config.model, files), files);
+  const { input, logits, outputs } = read;
+  const model = await withExternalData(read.model, files);
+  const modelFiles = [read.model.file, ...externalFiles(read.model, files)];
   const log =
     config.log === undefined
       ? undefined
@@ -57,7 +62,7 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   const splits = await openSplits(config, folder, files);
   const classes = config.classes ?? splits.get('train')!.classes ?? [];
   const loss = config.loss ?? 'cross-entropy';
-  for (const [name, split] of splits) checkSplit(name, split, loss, outputs ?? classes.length);
+  for (const [name, split] of splits) checkSplit(name, split, loss, outputs ?? (classes.length || undefined));
   const fisher = config.fisher ?? defaultFisher(outputs ?? classes.length);
   const rates = hasRates(log) ? log : config.optimizer.learningRate!;
   const schedule = {
@@ -76,18 +81,19 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     loss,
     fisher,
     checkpoints,
-    segments: cutSegments(schedule, config.segments ?? defaultSegments),
+    segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
     classes,
     splits,
-    fingerprint: (await files.exists(path)) ? await fingerprintOf(config, path, files) : '',
-    hash: runHash(config, folder, checkpoints, fisher, files),
+    modelFiles,
+    fingerprint: (await files.exists(path)) ? await fingerprintOf(config, path, modelFiles, files) : '',
+    hash: runHash(config, folder, modelFiles, checkpoints, fisher, files),
     readInitializer: (initializer) => readInitializer(initializer, model, files),
   };
 }
 
-/** The fingerprint that a run would have if it were opened now. */
-export async function currentFingerprint(path: string, files: Files): Promise<string> {
-  return fingerprintOf(await readConfig(path, files), path, files);
+/** The fingerprint that an opened run would have if it were opened now. */
+export async function currentFingerprint({ path, modelFiles }: OpenRun, files: Files): Promise<string> {
+  return fingerprintOf(await readConfig(path, files), path, modelFiles, files);
 }
 
 /** The run in the interface's words. */
@@ -112,16 +118,15 @@ export function describeRun(run: OpenRun, problems: TrainingRun['problems']): Tr
   };
 }
 
-async function fingerprintOf(config: RunConfig, path: string, files: Files): Promise<string> {
+async function fingerprintOf(
+  config: RunConfig,
+  path: string,
+  modelFiles: readonly string[],
+  files: Files,
+): Promise<string> {
   const folder = files.dirname(path);
   const checkpoints = await findCheckpoints(config.checkpoints, folder, files);
-  return runFingerprint(
-    config,
-    path,
-    folder,
-    checkpoints.map(({ file }) => file),
-    files,
-  );
+  return runFingerprint(config, path, folder, [...modelFiles, ...checkpoints.map(({ file }) => file)], files);
 }
 
 export async function readConfig(path: string, files: Files): Promise<RunConfig> {
@@ -191,20 +196,31 @@ async function openSplits(config: RunConfig, folder: string, files: Files): Prom
   return splits;
 }
 
-function checkSplit(name: string, split: Dataset, loss: LossKind, classes: number): void {
-  const file = split.files.at(-1)!;
+/** What the settings alone get wrong is an error of `whence.json`. */
+function inConfig<T>(path: string, act: () => T): T {
+  try {
+    return act();
+  } catch (error) {
+    if (!(error instanceof WhenceError) || error.code !== 'config-invalid') throw error;
+    throw new WhenceError(error.code, error.message, { file: path, place: 'segments', ...error.details });
+  }
+}
+
+/** `classes`: how many the model has, where its file or the data say it. */
+function checkSplit(name: string, split: Dataset, loss: LossKind, classes: number | undefined): void {
   if (split.length === 0) {
     throw new WhenceError('empty-data', 'The file holds no examples.', {
       file: split.files[0]!,
       mend: 'Write the examples again, or name another file in whence.json.',
     });
   }
-  if (loss === 'cross-entropy') checkLabels(split, classes);
+  if (loss === 'cross-entropy' && classes !== undefined) checkLabels(split, classes);
   const missing = name === 'train' ? split.labels.findIndex(Number.isNaN) : -1;
   if (missing >= 0) {
+    const { line } = split.locate(missing);
     throw new WhenceError('label-out-of-range', 'A training example has no label.', {
-      file,
-      place: `example ${missing}`,
+      file: split.files.at(-1)!,
+      place: line === undefined ? `example ${missing}` : `line ${line}`,
       mend: 'Every training example needs the label that training saw.',
     });
   }

@@ -14,18 +14,18 @@ export type RunHash = (stage: string, checkpoints: readonly number[], more?: unk
 export function runHash(
   config: RunConfig,
   folder: string,
+  modelFiles: readonly string[],
   checkpoints: readonly Checkpoint[],
   fisher: FisherKind,
   files: Files,
 ): RunHash {
-  const inFolder = (path: string) => files.hashFile(resolvePath(folder, path, files));
   return async (stage, indices, more) => {
     const train = config.data.train!;
     const facts = {
       engineVersion,
       stage,
       more,
-      model: await inFolder(config.model),
+      model: await Promise.all(modelFiles.map((path) => files.hashFile(path))),
       checkpoints: await Promise.all(indices.map((index) => files.hashFile(checkpoints[index]!.file))),
       train,
       trainFiles: await Promise.all(datasetFiles(train, folder, files).map((path) => files.hashFile(path))),
@@ -41,17 +41,20 @@ export function runHash(
   };
 }
 
-/** Content hash of every file that a run reads, its `whence.json` included: another hash means that the run must be read again. */
+/**
+ * Content hash of every file that a run reads, its `whence.json` included: another hash means that the run must be read
+ * again. `others` are the files of its model and its checkpoints.
+ */
 export async function runFingerprint(
   config: RunConfig,
   path: string,
   folder: string,
-  checkpoints: readonly string[],
+  others: readonly string[],
   files: Files,
 ): Promise<string> {
   const data = Object.values(config.data).flatMap((split) => datasetFiles(split, folder, files));
-  const named = [config.model, ...(config.log === undefined ? [] : [config.log])];
-  const paths = [path, ...named.map((name) => resolvePath(folder, name, files)), ...checkpoints, ...data];
+  const log = config.log === undefined ? [] : [resolvePath(folder, config.log, files)];
+  const paths = [path, ...others, ...log, ...data];
   const hashes = await Promise.all(paths.map(async (file) => `${file}\n${await files.hashFile(file)}`));
   return files.hashBytes([new TextEncoder().encode(hashes.join('\n'))]);
 }

@@ -38,13 +38,36 @@ export async function readRunModel(path: string, files: Files): Promise<RunModel
   return { model, input: fed[0]!, logits: output.name, outputs: typeof width === 'number' ? width : undefined };
 }
 
+/** Absolute paths of the files beside the model that hold its larger tensors, as exporters write them by default. */
+export function externalFiles({ graph, file }: Model, files: Files): string[] {
+  const locations = [...graph.initializers.values()].flatMap(({ external }) => (external ? [external.location] : []));
+  return [...new Set(locations)].map((location) => resolvePath(files.dirname(file), location, files));
+}
+
+/** The model with its external data in memory: graphs made from it have no folder that they could refer to. */
+export async function withExternalData(model: Model, files: Files): Promise<Model> {
+  const initializers = new Map<string, Initializer>();
+  for (const [key, initializer] of model.graph.initializers) {
+    const { name, dtype, dims, external } = initializer;
+    const bytes = external ? await readExternal(external, model, files) : undefined;
+    initializers.set(key, bytes ? { name, dtype, dims, bytes } : initializer);
+  }
+  return { ...model, graph: { ...model.graph, initializers } };
+}
+
 /** An initializer's values, from the model or from the file that it refers to beside it. */
 export async function readInitializer(initializer: Initializer, model: Model, files: Files): Promise<Tensor> {
   const { dtype, dims, bytes, external } = initializer;
-  if (bytes) return tensorFromBytes(dtype, dims, bytes);
-  const source = await files.open(resolvePath(files.dirname(model.file), external!.location, files));
-  const length = external!.length ?? source.size - external!.offset;
-  return tensorFromBytes(dtype, dims, await source.read(external!.offset, length));
+  return tensorFromBytes(dtype, dims, bytes ?? (await readExternal(external!, model, files)));
+}
+
+async function readExternal(
+  { location, offset, length }: NonNullable<Initializer['external']>,
+  model: Model,
+  files: Files,
+): Promise<Uint8Array> {
+  const source = await files.open(resolvePath(files.dirname(model.file), location, files));
+  return source.read(offset, length ?? source.size - offset);
 }
 
 export function defaultFisher(classes: number): FisherKind {

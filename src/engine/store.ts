@@ -59,6 +59,12 @@ export class Store {
 
   private payload(values: ReadonlyMap<string, Tensor>): string {
     const names = [...values.keys()].sort();
-    return this.files.hashBytes(names.flatMap((name) => [new TextEncoder().encode(name), bytesOf(values.get(name)!)]));
+    return this.files.hashBytes(
+      names.flatMap((name) => {
+        const tensor = values.get(name)!;
+        const head = JSON.stringify([name, tensor.dtype, tensor.dims]);
+        return [new TextEncoder().encode(head), bytesOf(tensor)];
+      }),
+    );
   }
 }

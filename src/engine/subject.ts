@@ -1,6 +1,7 @@
 import type { Subject } from '../curvature/instrument';
 import { findSites } from '../curvature/site';
 import type { Binding } from '../formats/bind';
+import { checkLabels } from '../formats/datasets';
 import { elementCount, formatDims } from '../formats/tensor';
 import { probeTypes } from '../onnx/shape';
 import { WhenceError } from '../protocol/errors';
@@ -21,20 +22,30 @@ export async function subjectOf(
   batch: number,
 ): Promise<Subject> {
   const { inputs } = await examples.batch(range(0, Math.min(batch, examples.length)), batch);
-  const types = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs });
+  const types = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs }).catch((error: unknown) => {
+    throw ofModel(error, run.model.file);
+  });
   const trained = new Set(bindings.map(({ initializer }) => initializer));
   checkLogits(run, types.get(run.logits)!.dims, batch);
   const sites = findSites(run.model, types, trained);
   return { model: run.model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
 }
 
+/** What the runtime says of the user's own graph is an error of its file. */
+function ofModel(error: unknown, file: string): unknown {
+  if (!(error instanceof WhenceError) || error.code !== 'runtime-failed') return error;
+  const mend = 'Export the model again, and try it with onnxruntime on one batch of the data.';
+  return new WhenceError(error.code, error.message, { file, mend, ...error.details }, { cause: error });
+}
+
 function checkLogits(run: OpenRun, dims: readonly number[], batch: number): void {
   const outputs = dims[1];
-  const fits = dims.length === 2 && dims[0] === batch && (run.loss === 'squared-error' || outputs! >= 2);
+  // A label is one number, so a regression has one output.
+  const fits = dims.length === 2 && dims[0] === batch && (run.loss === 'squared-error' ? outputs === 1 : outputs! >= 2);
   if (!fits) {
     throw new WhenceError(
       'shape-mismatch',
-      `The output ${run.logits} has the shape ${formatDims(dims)} for ${batch} examples; ${run.loss} wants [batch, outputs].`,
+      `The output ${run.logits} has the shape ${formatDims(dims)} for ${batch} examples; ${run.loss} wants ${run.loss === 'squared-error' ? '[batch, 1]' : '[batch, classes]'}.`,
       {
         file: run.model.file,
         place: `output ${run.logits}`,
@@ -42,7 +53,10 @@ function checkLogits(run: OpenRun, dims: readonly number[], batch: number): void
       },
     );
   }
-  if (run.loss === 'cross-entropy' && run.classes.length > 0 && outputs! < run.classes.length) {
+  if (run.loss === 'squared-error') return;
+  // The model's file may leave its outputs' width open: only here is it known for certain.
+  for (const split of run.splits.values()) checkLabels(split, outputs!);
+  if (outputs! < run.classes.length) {
     throw new WhenceError(
       'shape-mismatch',
       `The model has ${outputs} outputs, but the data ${run.classes.length} classes.`,

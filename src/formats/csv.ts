@@ -23,12 +23,17 @@ const blockBytes = 4 * 2 ** 20;
 
 /** Opens a CSV file (comma, semicolon, tab or bar; RFC 4180 quotes). Fails with `malformed-file` or `empty-data`, with line. */
 export async function openCsv(source: ByteSource): Promise<CsvFile> {
+  const mend = 'Write the table again, or name another file in whence.json.';
   const scan = await scanRows(source);
-  if (scan.length === 0) throw new WhenceError('empty-data', 'The file has no rows.', { file: source.path });
+  if (scan.length === 0) throw new WhenceError('empty-data', 'The file has no rows.', { file: source.path, mend });
   const first = (await parseRows(source, scan, 0, 1))[0]!;
   const skip = isHeader(first) ? 1 : 0;
   if (scan.length === skip) {
-    throw new WhenceError('empty-data', 'The file has a header and no rows.', { file: source.path, place: 'line 2' });
+    throw new WhenceError('empty-data', 'The file has a header and no rows.', {
+      file: source.path,
+      place: 'line 2',
+      mend,
+    });
   }
   return {
     path: source.path,

@@ -49,6 +49,7 @@ export async function readFloat32(ref: TensorRef): Promise<Float32Array> {
       {
         file: ref.source.path,
         place: `tensor ${ref.name}`,
+        mend: 'Save the weights as float32, float64, float16 or bfloat16.',
       },
     );
   }

@@ -27,7 +27,11 @@ export async function openCsvDataset(
     ? columns.features.map((name) => columnNamed(csv, name))
     : csv.columns.flatMap((_, index) => (index === label ? [] : [index]));
   if (featureColumns.length === 0) {
-    throw new WhenceError('empty-data', 'The file has no column of features.', { file: source.path, place: 'line 1' });
+    throw new WhenceError('empty-data', 'The file has no column of features.', {
+      file: source.path,
+      place: 'line 1',
+      mend: 'Write one column for each feature beside that of the label.',
+    });
   }
   const features = new Float32Array(csv.length * featureColumns.length);
   const cells: string[] = [];

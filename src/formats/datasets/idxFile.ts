@@ -74,6 +74,7 @@ function checkSize(source: ByteSource, count: number, dims: readonly number[], r
     throw new WhenceError('empty-data', `The header gives the shape ${formatDims([count, ...dims])}: no examples.`, {
       file,
       place: 'byte 4',
+      mend: 'Write the file again, or name another one in whence.json.',
     });
   }
   const end = offset + count * recordBytes;

@@ -30,7 +30,11 @@ export async function openJsonlDataset(
   classes?: readonly string[],
 ): Promise<Dataset> {
   const lines = await scanLines(source);
-  if (lines.length === 0) throw new WhenceError('empty-data', 'The file has no lines.', { file: source.path });
+  if (lines.length === 0)
+    throw new WhenceError('empty-data', 'The file has no lines.', {
+      file: source.path,
+      mend: 'Write the examples again, or name another file in whence.json.',
+    });
   const first = parseRow((await lines.text(0, 1))[0]!, source, lines.number(0));
   const label = keys.label ?? findLabelName(Object.keys(first));
   const featureKeys = keys.features ?? guessFeatures(first, label, source);

@@ -196,7 +196,7 @@ const data: BadInput[] = [
     name: 'a feature that is no number',
     file: 'train.csv',
     spoil: (path) => editText(path, (text) => text.replace(/\n[^,]*/, '\nnan')),
-    code: 'malformed-file',
+    code: 'not-finite',
     says: /line 2/,
   },
   {
@@ -254,7 +254,7 @@ const models: BadInput[] = [
     name: 'a model cut off',
     file: 'model.onnx',
     spoil: (path) => truncate(path, 300),
-    code: 'truncated-file',
+    code: 'malformed-file',
     says: /./,
   },
   {
@@ -264,8 +264,9 @@ const models: BadInput[] = [
       writeModel(path, {
         ...perceptron,
         nodes: [
-          ...perceptron.nodes.map((one) => ({ ...one, outputs: one.outputs.map((name) => name.replace('logits', 'z')) })),
-          node('ReduceSum', ['z'], 'logits', { keepdims: 0 }),
+          ...perceptron.nodes.slice(0, 2),
+          node('Gemm', ['active', 'fc2.weight', 'fc2.bias'], 'table', { transB: 1 }),
+          node('ReduceSum', ['table'], 'logits', { keepdims: 0 }),
         ],
       }),
     code: 'shape-mismatch',
@@ -392,19 +393,22 @@ async function asOrdinaryUser<T>(act: () => Promise<T>): Promise<T> {
 }
 
 describe.skipIf(process.platform === 'win32')('rights', () => {
-  test.for(['checkpoints', 'whence.json', 'train.csv', '.whence'])('without them %s is refused by name', async (name) => {
-    const run = await tinyRun();
-    await chmod(run.folder, 0o755);
-    const path = join(run.folder, name);
-    if (name === '.whence') await mkdir(path);
-    await chmod(path, 0o000);
-    const error = await asOrdinaryUser(() => failure(attribute(run)));
-    expect(error.code).toBe('unreadable');
-    expect(error.details.file!.startsWith(path)).toBe(true);
-    expect(error.details.mend).toMatch(/rights/);
-    await chmod(path, name.includes('.csv') || name.includes('.json') ? 0o644 : 0o755);
-    expect((await attribute(run)).examples).toBe(30);
-  });
+  test.for(['checkpoints', 'whence.json', 'train.csv', '.whence'])(
+    'without them %s is refused by name',
+    async (name) => {
+      const run = await tinyRun();
+      await chmod(run.folder, 0o755);
+      const path = join(run.folder, name);
+      if (name === '.whence') await mkdir(path);
+      await chmod(path, 0o000);
+      const error = await asOrdinaryUser(() => failure(attribute(run)));
+      expect(error.code).toBe('unreadable');
+      expect(error.details.file!.startsWith(path)).toBe(true);
+      expect(error.details.mend).toMatch(/rights/);
+      await chmod(path, name.includes('.csv') || name.includes('.json') ? 0o644 : 0o755);
+      expect((await attribute(run)).examples).toBe(30);
+    },
+  );
 });
 
 describe('a full disk', () => {
