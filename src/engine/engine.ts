@@ -4,7 +4,7 @@ import type { EngineApi } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import { range } from './examples';
 import type { EngineHost } from './host';
-import { exampleOf, influenceHash, influenceOf } from './influence';
+import { checkTarget, exampleOf, influenceHash, influenceOf } from './influence';
 import { findUse, inspectFolder } from './inspect';
 import { checkedIndex, type LoadedRun, LoadedRuns } from './loadedRun';
 import { pageOfExamples } from './predictionList';
@@ -56,7 +56,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
     async browse({ file, from, count }) {
       const dataset = await openDataset(await describeFile(file, files), files.dirname(file), files);
-      const examples = range(from, Math.max(from, Math.min(dataset.length, from + count))).map(async (index) => ({
+      const examples = range(Math.max(0, from), Math.min(dataset.length, from + count)).map(async (index) => ({
         id: { split: '', index },
         label: dataset.labels[index]!,
         location: dataset.locate(index),
@@ -77,6 +77,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
         const examples = loaded.examples(split);
         const indices = queries.map((query) => checkedIndex(examples, query));
         const targets = indices.map((index) => measurement.target ?? examples.dataset.labels[index]!);
+        for (const target of targets) checkTarget(loaded, target);
         const scores = await loaded.attribution.score(examples, indices, targets, method, measurement.kind, task);
         const data = new Float32Array(scores.queries * scores.examples);
         for (const part of scores.bySegment) for (let i = 0; i < data.length; i++) data[i] = data[i]! + part[i]!;
@@ -90,7 +91,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
         const { run, network, store, attribution } = loaded;
         const ranked = await rankSuspects(run, network, loaded.examples('train'), attribution, store, task);
         const decisions = currentDecisions((await readReview(config, files)).decisions);
-        const suspects = ranked.slice(0, top).map(async ({ index, ...signals }) => {
+        const suspects = ranked.slice(0, Math.max(0, top)).map(async ({ index, ...signals }) => {
           const example = await exampleOf(loaded, 'train', index);
           const decision = decisions.get(exampleKey(example.id));
           return { example, ...signals, ...(decision ? { decision } : {}) };
@@ -102,7 +103,8 @@ export function createEngine(host: EngineHost): EngineHandlers {
       onRun(config, context, async (loaded) => {
         const examples = loaded.examples(example.split);
         const givenLabel = examples.dataset.labels[checkedIndex(examples, example)]!;
-        if (action === 'relabel' && (newLabel === undefined || newLabel < 0 || newLabel >= loaded.run.classes.length)) {
+        const isClass = Number.isInteger(newLabel) && newLabel! >= 0 && newLabel! < loaded.network.outputs;
+        if (action === 'relabel' && !isClass) {
           throw new WhenceError('bad-argument', 'A relabelled example needs a new label that is one of the classes.', {
             file: config,
           });
@@ -118,7 +120,11 @@ export function createEngine(host: EngineHost): EngineHandlers {
         exportReview(
           config,
           out,
-          ({ split, index }) => loaded.examples(split).dataset.locate(index),
+          ({ split, index }) => {
+            const { dataset } = loaded.examples(split);
+            // Data may have lost lines since the decision.
+            return index < dataset.length ? dataset.locate(index) : { file: dataset.files[0]!, index };
+          },
           (label) => loaded.run.classes[label] ?? String(label),
           files,
         ),

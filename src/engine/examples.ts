@@ -72,5 +72,5 @@ export class ModelExamples {
 }
 
 export function range(from: number, to: number): number[] {
-  return Array.from({ length: to - from }, (_, i) => from + i);
+  return Array.from({ length: Math.max(0, to - from) }, (_, i) => from + i);
 }

@@ -18,7 +18,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const prediction = predictionOf(run, predictions, 0, label);
   const kind = request.measurement?.kind ?? 'margin';
   const target = request.measurement?.target ?? (kind === 'loss' ? label : prediction.predicted);
-  checkTarget(loaded, target, predictions.outputs);
+  checkTarget(loaded, target);
   const measurement = { kind, target };
   const hash = await influenceHash(loaded, request.method);
   const bySegment = await storedScores(loaded, request, index, measurement, hash, task);
@@ -29,6 +29,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const { labels } = loaded.examples('train').dataset;
   const kept = range(0, examples).filter((i) => !request.labels?.length || request.labels.includes(labels[i]!));
   kept.sort((a, b) => scores[b]! - scores[a]! || a - b);
+  const top = Math.max(0, request.top);
   const describe = (indices: readonly number[]): Promise<InfluentialExample[]> =>
     Promise.all(
       indices.map(async (i) => ({
@@ -42,12 +43,12 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
     query: { ...(await exampleOf(loaded, request.query.split, index)), prediction },
     method: request.method,
     measurement,
-    towards: await describe(kept.filter((i) => scores[i]! > 0).slice(0, request.top)),
+    towards: await describe(kept.filter((i) => scores[i]! > 0).slice(0, top)),
     away: await describe(
       kept
         .filter((i) => scores[i]! < 0)
         .reverse()
-        .slice(0, request.top),
+        .slice(0, top),
     ),
     byClass: run.loss === 'cross-entropy' ? classInfluence(labels, scores) : [],
     segments: run.segments,
@@ -121,14 +122,16 @@ async function storedScores(
   return [...scores.bySegment];
 }
 
-function checkTarget({ run }: LoadedRun, target: number, outputs: number): void {
+/** Fails with `bad-argument` where a measurement cannot be taken at `target`: a class, or a regression's label. */
+export function checkTarget({ run, network }: LoadedRun, target: number): void {
+  const outputs = network.outputs;
   const fits =
     run.loss === 'squared-error' ? !Number.isNaN(target) : Number.isInteger(target) && target >= 0 && target < outputs;
   if (fits) return;
   throw new WhenceError(
     'bad-argument',
     Number.isNaN(target)
-      ? 'The query has no label to measure the loss at.'
+      ? 'The query has no label to be measured at.'
       : `There is no class ${target}: the model has ${outputs}.`,
     { file: run.path, mend: 'Choose the margin or the logit of a class.' },
   );

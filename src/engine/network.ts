@@ -81,6 +81,11 @@ export class Network {
     return this.host.chooseProvider(graph, feeds, run.config.device ?? 'auto');
   }
 
+  /** Width of the logits: the number of classes, or 1. */
+  get outputs(): number {
+    return this.training.types.get(this.training.logits)!.dims[1]!;
+  }
+
   get sites(): readonly Site[] {
     return this.training.sites;
   }

@@ -17,11 +17,12 @@ const known = new WeakMap<LoadedRun, Map<string, Promise<JudgedSplit>>>();
 
 /** A page of a split's examples with their predictions, in file order or wrong ones first. */
 export async function pageOfExamples(loaded: LoadedRun, request: ExamplesRequest, task: Task): Promise<ExamplesPage> {
-  const { split, from, count } = request;
+  const { split } = request;
+  const from = Math.max(0, request.from);
+  const end = from + Math.max(0, request.count);
   const { predictions, wrongFirst } = await judged(loaded, split, task);
   const { labels, length } = loaded.examples(split).dataset;
-  const indices =
-    request.order === 'file' ? range(from, Math.min(length, from + count)) : wrongFirst.slice(from, from + count);
+  const indices = request.order === 'file' ? range(from, Math.min(length, end)) : wrongFirst.slice(from, end);
   const examples = await Promise.all(
     indices.map(
       async (index): Promise<PredictedExample> => ({
