@@ -37,16 +37,14 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     if (!config) return;
     const quality = await runTree.progress.run((options) => engine.check({ config }, options));
     runs.keepQuality(config, quality);
+    await runTree.revealCheckpoints(config);
   }
 
   return vscode.Disposable.from(
     register<RunNode>('setUp', (node) => setUp(runs, engine, runTree.progress, node?.config)),
     register<RunNode>('check', check),
     register('refresh', () => runs.refresh()),
-    register('restartEngine', async () => {
-      await host.restart();
-      await runs.refresh();
-    }),
+    register('restartEngine', () => notice.act('restart')),
     register('showLog', async () => log.show()),
     register('attributeLine', () => attributeLine(engine, (config, example) => influence.attribute(config, example))),
     register<{ readonly index?: number }>('attributeExample', async (context) => {

@@ -1,6 +1,7 @@
 import * as vscode from 'vscode';
 import { registerCommands } from './commands';
 import { DataEditors } from './dataEditor';
+import { Devices } from './devices';
 import { ConfigDiagnostics } from './diagnostics';
 import { EngineHost } from './engineHost';
 import { FailureNotice } from './failureNotice';
@@ -23,28 +24,33 @@ export function activate(context: vscode.ExtensionContext): void {
   const notice = new FailureNotice(log, {
     restartEngine: async () => {
       await host.restart();
+      devices.forget();
       await runs.refresh();
     },
     showLog: () => log.show(),
   });
-  const runTree = new RunTree(runs, notice);
+  const devices = new Devices(engine, runs);
+  const runTree = new RunTree(runs, devices, notice);
   const suspectTree = new SuspectTree(engine, runs);
   const editors: DataEditors = new DataEditors(context.extensionUri, engine, runs, notice, (config, example) =>
     influence.attribute(config, example),
   );
-  const influence = new InfluenceView(context, engine, runs, notice, (location) => revealExample(location, editors));
+  const influence = new InfluenceView(context, engine, runs, devices, notice, (location) =>
+    revealExample(location, editors),
+  );
   const parts = { host, log, notice, runs, runTree, suspectTree, influence, editors };
   context.subscriptions.push(
     log,
     host,
     runs,
+    devices,
     runTree,
     suspectTree,
     editors,
     influence,
     new ConfigDiagnostics(engine, runs.onDidChangeFiles),
     registerCommands(parts),
-    registerReviewCommands(engine, runs, suspectTree, notice),
+    registerReviewCommands(engine, runs, devices, suspectTree, notice),
   );
   void lookWhereSetUp(runs);
 }

@@ -2,6 +2,7 @@ import * as vscode from 'vscode';
 import { type Connection, connect } from '../protocol/connection';
 import type { ExampleId, Location } from '../protocol/model';
 import type { InfluenceHostApi, InfluenceSnapshot, InfluenceViewApi } from '../protocol/viewApi';
+import type { Devices } from './devices';
 import type { Engine } from './engine';
 import type { FailureNotice } from './failureNotice';
 import { InfluenceSession, type LastingChoices } from './influenceSession';
@@ -17,6 +18,7 @@ const choicesKey = 'influence.choices';
 export class InfluenceView implements vscode.WebviewViewProvider, vscode.Disposable {
   readonly session: InfluenceSession;
   readonly #context: vscode.ExtensionContext;
+  readonly #devices: Devices;
   readonly #notice: FailureNotice;
   readonly #open: (location: Location) => Promise<void>;
   readonly #subscriptions: readonly vscode.Disposable[];
@@ -28,10 +30,12 @@ export class InfluenceView implements vscode.WebviewViewProvider, vscode.Disposa
     context: vscode.ExtensionContext,
     engine: Engine,
     runs: Runs,
+    devices: Devices,
     notice: FailureNotice,
     open: (location: Location) => Promise<void>,
   ) {
     this.#context = context;
+    this.#devices = devices;
     this.#notice = notice;
     this.#open = open;
     this.session = new InfluenceSession(
@@ -110,6 +114,7 @@ export class InfluenceView implements vscode.WebviewViewProvider, vscode.Disposa
       this.#endProgress?.();
       this.#endProgress = undefined;
     }
+    if (snapshot.state === 'shown' && !snapshot.stale) this.#devices.noteUse(snapshot.result.influence.run);
     // A page that is not there asks for its first snapshot when it comes.
     void this.#connection?.remote.show(snapshot).catch(() => {});
   }

@@ -1,6 +1,7 @@
 import { dirname, join } from 'node:path';
 import * as vscode from 'vscode';
 import type { Label, ReviewAction } from '../protocol/model';
+import type { Devices } from './devices';
 import type { Engine } from './engine';
 import type { FailureNotice } from './failureNotice';
 import type { Runs } from './runs';
@@ -12,6 +13,7 @@ import type { SuspectTree } from './suspectTree';
 export function registerReviewCommands(
   engine: Engine,
   runs: Runs,
+  devices: Devices,
   tree: SuspectTree,
   notice: FailureNotice,
 ): vscode.Disposable {
@@ -46,6 +48,7 @@ export function registerReviewCommands(
       if (!config) return;
       await vscode.commands.executeCommand('whence.suspects.focus');
       await tree.rank(config);
+      devices.noteUse(config);
     }),
     register<SuspectRow>('relabel', (row) => decide('relabel', row)),
     register<SuspectRow>('relabelAs', relabelAs),

@@ -10,9 +10,21 @@ export interface RunNode {
   readonly icon: string;
   /** Colours the icon; the icon's shape says the same. */
   readonly severity?: Problem['severity'];
-  readonly context: 'run' | 'proposal' | 'setUp' | 'checkpoint' | 'model' | 'split' | 'segment' | 'problem' | 'group';
+  readonly context:
+    | 'run'
+    | 'proposal'
+    | 'setUp'
+    | 'checkpoint'
+    | 'model'
+    | 'split'
+    | 'segment'
+    | 'device'
+    | 'provider'
+    | 'problem'
+    | 'group';
   readonly expanded?: boolean;
-  readonly children?: readonly RunNode[];
+  /** `asked`: the engine is asked for them when the row is opened. */
+  readonly children?: readonly RunNode[] | 'asked';
   readonly file?: string;
   /** The `whence.json` of the run or proposal that the row belongs to. */
   readonly config?: string;

@@ -1,26 +1,32 @@
 import { basename, dirname } from 'node:path';
-import type { Proposal, QualityReport, WorkspaceReport } from '../protocol/engineApi';
+import type { Proposal, ProviderReport, QualityReport, WorkspaceReport } from '../protocol/engineApi';
 import type { TrainingRun } from '../protocol/model';
+import { deviceNode } from './deviceNodes';
 import { problemGroup, problemNode, worstOf } from './problemNodes';
 import type { RunNode } from './runNode';
 import { checkpointGroup, count, modelNode, segmentGroup, splitGroup } from './runParts';
 import type { Translate } from './translate';
 
-/** The Runs tree of a workspace. `qualities` holds, by run, what the last check measured. */
-export function runNodes(
-  report: WorkspaceReport,
-  qualities: ReadonlyMap<string, QualityReport>,
-  t: Translate,
-): readonly RunNode[] {
+/** What was learnt of runs, by their `whence.json`, since the window was opened. */
+export interface RunFindings {
+  /** What the last check measured. */
+  readonly qualities: ReadonlyMap<string, QualityReport>;
+  /** Which device gradients run on. */
+  readonly devices: ReadonlyMap<string, readonly ProviderReport[]>;
+}
+
+/** The Runs tree of a workspace. */
+export function runNodes(report: WorkspaceReport, findings: RunFindings, t: Translate): readonly RunNode[] {
   return [
-    ...report.runs.map((run) => runNode(run, qualities.get(run.config), t)),
+    ...report.runs.map((run) => runNode(run, findings, t)),
     ...report.proposals.map((proposal) => proposalNode(proposal, t)),
     ...report.problems.map((problem, index) => problemNode(problem, `workspace/${index}`, t)),
   ];
 }
 
-function runNode(run: TrainingRun, quality: QualityReport | undefined, t: Translate): RunNode {
+function runNode(run: TrainingRun, { qualities, devices }: RunFindings, t: Translate): RunNode {
   const { config } = run;
+  const quality = qualities.get(config);
   const last = run.checkpoints.at(-1);
   const problems = [...run.problems, ...(quality?.problems ?? [])];
   const worst = worstOf(problems);
@@ -45,6 +51,7 @@ function runNode(run: TrainingRun, quality: QualityReport | undefined, t: Transl
       ...(run.model ? [modelNode(config, run.model, t)] : []),
       ...(run.splits.length > 0 ? [splitGroup(config, run.splits, t)] : []),
       ...(run.segments.length > 0 ? [segmentGroup(config, run.segments, t)] : []),
+      ...(run.checkpoints.length > 0 && run.model ? [deviceNode(config, devices.get(config), t)] : []),
     ],
   };
 }

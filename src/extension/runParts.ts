@@ -4,6 +4,10 @@ import type { Checkpoint, DataSplit, Segment } from '../protocol/model';
 import type { RunNode } from './runNode';
 import type { Translate } from './translate';
 
+export function checkpointGroupId(config: string): string {
+  return `${config}/checkpoints`;
+}
+
 export function checkpointGroup(
   config: string,
   checkpoints: readonly Checkpoint[],
@@ -12,9 +16,11 @@ export function checkpointGroup(
 ): RunNode {
   const qualities = new Map(quality?.checkpoints.map((entry) => [entry.step, entry]));
   return {
-    id: `${config}/checkpoints`,
+    id: checkpointGroupId(config),
     label: t('Checkpoints'),
-    description: count(checkpoints.length),
+    description: quality
+      ? t('{0} · checked on {1} training examples', count(checkpoints.length), count(quality.examples))
+      : count(checkpoints.length),
     icon: 'layers',
     context: 'group',
     config,

@@ -1,7 +1,11 @@
 import * as vscode from 'vscode';
+import { providerNode } from './deviceNodes';
+import type { Devices } from './devices';
 import type { FailureNotice } from './failureNotice';
+import { problemNode } from './problemNodes';
 import type { RunNode } from './runNode';
 import { foundSentence, runNodes } from './runNodes';
+import { checkpointGroupId } from './runParts';
 import type { Runs } from './runs';
 import { TreeProgress } from './treeProgress';
 
@@ -14,29 +18,50 @@ const severityColors = {
 /** The Runs view. Its first look into the workspace comes when it is first seen. */
 export class RunTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposable {
   readonly #runs: Runs;
+  readonly #devices: Devices;
   readonly #notice: FailureNotice;
   readonly #view: vscode.TreeView<RunNode>;
   readonly #changed = new vscode.EventEmitter<void>();
   readonly #subscription: vscode.Disposable;
+  #roots: readonly RunNode[] = [];
   readonly progress: TreeProgress;
   readonly onDidChangeTreeData = this.#changed.event;
 
-  constructor(runs: Runs, notice: FailureNotice) {
+  constructor(runs: Runs, devices: Devices, notice: FailureNotice) {
     this.#runs = runs;
+    this.#devices = devices;
     this.#notice = notice;
     this.#view = vscode.window.createTreeView('whence.runs', { treeDataProvider: this, showCollapseAll: true });
     this.progress = new TreeProgress('whence.runs', this.#view);
-    this.#subscription = runs.onDidChange(() => this.#update());
+    this.#subscription = vscode.Disposable.from(
+      runs.onDidChange(() => this.#update()),
+      devices.onDidChange(() => this.#update()),
+    );
   }
 
   async getChildren(node?: RunNode): Promise<RunNode[]> {
+    if (node?.children === 'asked') return this.#askDevice(node);
     if (node) return [...(node.children ?? [])];
     try {
       await this.#runs.load();
     } catch (thrown) {
       this.#view.message = this.#notice.describe(thrown).sentence;
     }
-    return [...runNodes(this.#runs.report, this.#runs.qualities, vscode.l10n.t)];
+    const findings = { qualities: this.#runs.qualities, devices: this.#devices.known };
+    this.#roots = runNodes(this.#runs.report, findings, vscode.l10n.t);
+    return [...this.#roots];
+  }
+
+  /** `reveal` asks. */
+  getParent(node: RunNode): RunNode | undefined {
+    return parentOf(node, this.#roots);
+  }
+
+  /** Opens the run's checkpoints, where a check's figures stand. */
+  async revealCheckpoints(config: string): Promise<void> {
+    const run = this.#roots.find((root) => root.id === config);
+    const group = childrenOf(run).find(({ id }) => id === checkpointGroupId(config));
+    if (group) await this.#view.reveal(group, { expand: true, select: true, focus: false });
   }
 
   getTreeItem(node: RunNode): vscode.TreeItem {
@@ -58,6 +83,19 @@ export class RunTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposa
     vscode.Disposable.from(this.#subscription, this.#view, this.#changed).dispose();
   }
 
+  async #askDevice({ id, config }: RunNode): Promise<RunNode[]> {
+    if (!config) return [];
+    try {
+      const reports = await this.#devices.ask(config);
+      return reports.map((report) => providerNode(config, report, vscode.l10n.t));
+    } catch (thrown) {
+      const { sentence, error } = this.#notice.describe(thrown);
+      const { file } = error.details;
+      const problem = { severity: 'error', message: sentence, ...(file ? { file } : {}) } as const;
+      return [problemNode(problem, `${id}/problem`, vscode.l10n.t)];
+    }
+  }
+
   #update(): void {
     const { state, report } = this.#runs;
     const [proposal] = report.proposals;
@@ -65,6 +103,20 @@ export class RunTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposa
     else if (state !== 'failed') this.#view.message = '';
     this.#changed.fire();
   }
+}
+
+function childrenOf(node: RunNode | undefined): readonly RunNode[] {
+  return !node?.children || node.children === 'asked' ? [] : node.children;
+}
+
+function parentOf(node: RunNode, among: readonly RunNode[]): RunNode | undefined {
+  for (const candidate of among) {
+    const children = childrenOf(candidate);
+    if (children.some(({ id }) => id === node.id)) return candidate;
+    const deeper = parentOf(node, children);
+    if (deeper) return deeper;
+  }
+  return undefined;
 }
 
 function collapsibleState({ children, expanded }: RunNode): vscode.TreeItemCollapsibleState {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunNode } from '../../../src/extension/runNode';
-import { foundSentence, runNodes } from '../../../src/extension/runNodes';
-import type { Proposal, QualityReport, WorkspaceReport } from '../../../src/protocol/engineApi';
+import { foundSentence, type RunFindings, runNodes } from '../../../src/extension/runNodes';
+import type { Proposal, ProviderReport, QualityReport, WorkspaceReport } from '../../../src/protocol/engineApi';
 import type { TrainingRun } from '../../../src/protocol/model';
 import { english } from './english';
 
@@ -33,13 +33,17 @@ const proposal: Proposal = {
   problems: [{ severity: 'warning', message: 'There is no log.', mend: 'Say the learning rate.' }],
 };
 
-function nodes(report: Partial<WorkspaceReport>, qualities: Record<string, QualityReport> = {}): readonly RunNode[] {
+function nodes(report: Partial<WorkspaceReport>, findings: Partial<RunFindings> = {}): readonly RunNode[] {
   const whole = { runs: [], proposals: [], problems: [], ...report };
-  return runNodes(whole, new Map(Object.entries(qualities)), english);
+  return runNodes(whole, { qualities: new Map(), devices: new Map(), ...findings }, english);
 }
 
 function all(some: readonly RunNode[]): readonly RunNode[] {
-  return some.flatMap((node) => [node, ...all(node.children ?? [])]);
+  return some.flatMap((node) => [node, ...all(node.children === 'asked' ? [] : (node.children ?? []))]);
+}
+
+function labels(node: RunNode | undefined): readonly string[] {
+  return node?.children === 'asked' ? [] : (node?.children ?? []).map(({ label }) => label);
 }
 
 function find(some: readonly RunNode[], label: string): RunNode {
@@ -51,7 +55,7 @@ function find(some: readonly RunNode[], label: string): RunNode {
 describe('runNodes', () => {
   it('shows a run with what it is made of', () => {
     const [root] = nodes({ runs: [run] });
-    expect(root?.children?.map(({ label }) => label)).toEqual(['Checkpoints', 'Model', 'Data', 'Segments']);
+    expect(labels(root)).toEqual(['Checkpoints', 'Model', 'Data', 'Segments', 'Device']);
     expect(root).toMatchObject({ label: 'run', context: 'run', description: 'step 1,000 · SGD, momentum 0.9' });
     expect(find([root as RunNode], 'step 1,000').description).toBe('learning rate 0.0123');
     expect(find([root as RunNode], 'train').description).toBe('5,000 examples · idx');
@@ -64,12 +68,30 @@ describe('runNodes', () => {
       checkpoints: [{ step: 500, accuracy: 0.8349, loss: 0.4999, loggedLoss: 0.51 }],
       problems: [{ severity: 'error', message: 'Not what training logged.' }],
     };
-    const shown = nodes({ runs: [run] }, { [run.config]: quality });
+    const shown = nodes({ runs: [run] }, { qualities: new Map([[run.config, quality]]) });
     expect(find(shown, 'step 500').description).toBe('accuracy 83.5 % · loss 0.5 · learning rate 0.1');
     expect(find(shown, 'step 500').tooltip).toContain('logged loss 0.51');
     expect(find(shown, 'step 1,000').description).toBe('learning rate 0.0123');
+    expect(find(shown, 'Checkpoints').description).toBe('2 · checked on 100 training examples');
     expect(shown[0]).toMatchObject({ icon: 'error', severity: 'error' });
     expect(find(shown, 'Problems').children).toHaveLength(1);
+  });
+
+  it('names the device that is used, with the reasons for it and against the others', () => {
+    expect(find(nodes({ runs: [run] }), 'Device')).toMatchObject({
+      description: 'chosen at first use',
+      children: 'asked',
+    });
+    const reports: readonly ProviderReport[] = [
+      { provider: 'webgpu', chosen: false, reason: 'wrong: it differs from the CPU.' },
+      { provider: 'cpu', chosen: true, reason: 'No device was found that gives the same numbers faster.' },
+    ];
+    const shown = nodes({ runs: [run] }, { devices: new Map([[run.config, reports]]) });
+    const device = find(shown, 'Device');
+    expect(device.description).toBe('CPU');
+    expect(device.tooltip).toContain('WebGPU is not used. wrong: it differs from the CPU.');
+    expect(labels(device)).toEqual(['WebGPU', 'CPU']);
+    expect(find(shown, 'CPU')).toMatchObject({ icon: 'check', description: reports[1]?.reason });
   });
 
   it('offers to set a proposal up, and tells how to mend what is missing', () => {
@@ -84,7 +106,7 @@ describe('runNodes', () => {
     const problems = [{ severity: 'error', message: 'Segments must be a number.', file: run.config }] as const;
     const broken = { ...run, model: '', checkpoints: [], splits: [], segments: [], optimizer: '', problems };
     const [root] = nodes({ runs: [broken] });
-    expect(root?.children?.map(({ label }) => label)).toEqual(['Problems']);
+    expect(labels(root)).toEqual(['Problems']);
     expect(find([root as RunNode], 'Segments must be a number.').file).toBe(run.config);
   });
 
