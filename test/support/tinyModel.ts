@@ -1,4 +1,4 @@
-import type { Attribute, Dimension, Model, Node, ValueInfo } from '../../src/onnx/graph';
+import type { Attribute, Dimension, Initializer, Model, Node, ValueInfo } from '../../src/onnx/graph';
 import { bytesOf, tensorOf } from '../../src/onnx/tensor';
 import { randomFloats, randomNumbers } from './random';
 
@@ -66,7 +66,7 @@ export function modelOf(tiny: TinyModel, seed = 1): Model {
       name: 'tiny',
       inputs: [{ name: 'x', dtype: 'float32', dims: [batch, ...tiny.example] }, ...(tiny.inputs ?? [])],
       outputs: [{ name: 'logits', dtype: 'float32', dims: [batch, tiny.classes] }],
-      initializers: new Map([...weights, ...constants]),
+      initializers: new Map<string, Initializer>([...weights, ...constants]),
       nodes: tiny.nodes,
     },
   };

@@ -1,5 +1,4 @@
 import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { range } from '../../../src/engine/examples';
 import { LoadedRuns } from '../../../src/engine/loadedRun';
