@@ -179,7 +179,7 @@ async function describeCheckpoints(
 }
 
 function hasRates(log: TrainingLog | undefined): log is TrainingLog {
-  return log !== undefined && log.steps.some(({ learningRate }) => learningRate !== undefined);
+  return log?.steps.some(({ learningRate }) => learningRate !== undefined) ?? false;
 }
 
 /** What was logged last up to a step. */
