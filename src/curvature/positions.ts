@@ -11,7 +11,7 @@ export function isRankOne(site: Site): boolean {
  * else [batch, positions, inputs]. A convolution's rows are its patches, channels before kernel taps (as in F.unfold).
  */
 export function siteActivation(builder: GraphBuilder, site: Site): string {
-  const batch = builder.dims(site.activation)[0]!;
+  const batch = batchOf(builder, site.activation, site);
   const width = site.bias === undefined ? site.inputs : site.inputs - 1;
   const rows = site.map.kind === 'linear' ? site.activation : patches(builder, site.activation, site.map, site.output);
   const lead = isRankOne(site) ? [batch] : [batch, site.positions];
@@ -22,9 +22,15 @@ export function siteActivation(builder: GraphBuilder, site: Site): string {
   return builder.concat([activation, ones], lead.length);
 }
 
+/** Examples in a value whose rows may be positions folded into the first dimension. */
+function batchOf(builder: GraphBuilder, value: string, site: Site): number {
+  const dims = builder.dims(value);
+  return site.map.kind === 'linear' && dims.length === 2 ? dims[0]! / site.positions : dims[0]!;
+}
+
 /** A gradient of the site's output in the layout of `siteActivation`: [batch, outputs] or [batch, positions, outputs]. */
 export function siteGradient(builder: GraphBuilder, site: Site, gradient: string): string {
-  const batch = builder.dims(gradient)[0]!;
+  const batch = batchOf(builder, gradient, site);
   if (site.map.kind === 'linear') {
     return builder.reshape(gradient, isRankOne(site) ? [batch, site.outputs] : [batch, site.positions, site.outputs]);
   }

@@ -1,3 +1,4 @@
+import { product } from '../onnx/dims';
 import type { Graph, Model, Node, TensorType } from '../onnx/graph';
 
 /**
@@ -38,84 +39,111 @@ export interface ConvolutionMap {
 
 type Types = ReadonlyMap<string, TensorType>;
 
-/**
- * Finds the sites of a graph among its trained weights: Gemm, MatMul (with the Add of its bias), Conv. A weight used twice
- * is left out, since its gradient is no longer one product.
- */
-export function findSites(model: Model, types: Types, trained: ReadonlySet<string>): Site[] {
-  const { graph } = model;
-  const origin = weightOrigins(graph, trained);
-  const sites: Site[] = [];
-  for (const node of graph.nodes) {
-    if (node.domain !== '') continue;
-    if (node.op === 'Gemm') sites.push(...gemmSite(node, types, origin));
-    else if (node.op === 'MatMul') sites.push(...matMulSite(node, graph, types, origin));
-    else if (node.op === 'Conv') sites.push(...convolutionSites(node, types, origin));
-  }
-  const uses = new Map<string, number>();
-  for (const site of sites) {
-    const group = site.map.kind === 'convolution' ? site.map.group : 0;
-    const key = `${site.weight}\n${group}`;
-    uses.set(key, (uses.get(key) ?? 0) + 1);
-  }
-  return sites.filter(
-    (site) => uses.get(`${site.weight}\n${site.map.kind === 'convolution' ? site.map.group : 0}`) === 1,
-  );
+/** What is known of the graph that sites are looked for in. */
+interface Search {
+  readonly graph: Graph;
+  readonly types: Types;
+  readonly batch: number;
+  /** Values that are a trained weight or its transpose (exporters write a 3-D Linear as MatMul with Transpose(weight)). */
+  readonly origin: ReadonlyMap<string, string>;
 }
 
-/** Values that are a trained weight or its transpose (exporters write a 3-D Linear as MatMul with Transpose(weight)). */
-function weightOrigins(graph: Graph, trained: ReadonlySet<string>): ReadonlyMap<string, string> {
+/**
+ * Finds the sites of a graph among its trained weights: Gemm, MatMul (with the Add of its bias), Conv. What is used twice,
+ * here or in any other op, is left out, since its gradient is no longer one product; so is what mixes examples.
+ */
+export function findSites(model: Model, types: Types, trained: ReadonlySet<string>, batch: number): Site[] {
+  const { graph } = model;
+  const origin = soleUses(graph, weightOrigins(graph, trained));
+  const search = { graph, types, batch, origin };
+  return graph.nodes.flatMap((node) => {
+    if (node.domain !== '') return [];
+    if (node.op === 'Gemm') return gemmSite(node, search);
+    if (node.op === 'MatMul') return matMulSite(node, search);
+    return node.op === 'Conv' ? convolutionSites(node, search) : [];
+  });
+}
+
+function weightOrigins(graph: Graph, trained: ReadonlySet<string>): Map<string, string> {
   const origin = new Map<string, string>();
   for (const name of trained) origin.set(name, name);
   for (const node of graph.nodes) {
     const source = node.inputs[0];
-    if ((node.op === 'Transpose' || node.op === 'Identity') && source !== undefined && origin.has(source)) {
+    if (isAlias(node) && source !== undefined && origin.has(source)) {
       origin.set(node.outputs[0]!, origin.get(source)!);
     }
   }
   return origin;
 }
 
-function gemmSite(node: Node, types: Types, origin: ReadonlyMap<string, string>): Site[] {
-  const [activation, weightValue, biasValue] = node.inputs;
-  const output = node.outputs[0]!;
-  const weight = origin.get(weightValue!);
-  const scaled = floatAttribute(node, 'alpha', 1) !== 1 || floatAttribute(node, 'beta', 1) !== 1;
-  if (weight === undefined || intAttribute(node, 'transA', 0) === 1 || scaled) return [];
-  const outputs = types.get(output)!.dims[1]!;
-  const bias = biasValue ? origin.get(biasValue) : undefined;
-  const width = types.get(activation!)!.dims[1]!;
-  return [linearSite(weight, bias, activation!, output, width, outputs, 1)];
+function isAlias({ op, domain }: Node): boolean {
+  return domain === '' && (op === 'Transpose' || op === 'Identity');
 }
 
-function matMulSite(node: Node, graph: Graph, types: Types, origin: ReadonlyMap<string, string>): Site[] {
+/** The origins without those weights that more than one place of the graph reads. */
+function soleUses(graph: Graph, origin: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
+  const uses = new Map<string, number>();
+  const use = (value: string) => {
+    const weight = origin.get(value);
+    if (weight !== undefined) uses.set(weight, (uses.get(weight) ?? 0) + 1);
+  };
+  for (const node of graph.nodes) if (!isAlias(node)) node.inputs.forEach(use);
+  for (const { name } of graph.outputs) use(name);
+  return new Map([...origin].filter(([, weight]) => uses.get(weight) === 1));
+}
+
+function gemmSite(node: Node, search: Search): Site[] {
+  const [activation, weightValue, biasValue] = node.inputs;
+  const output = node.outputs[0]!;
+  const weight = search.origin.get(weightValue!);
+  const scaled = floatAttribute(node, 'alpha', 1) !== 1 || floatAttribute(node, 'beta', 1) !== 1;
+  if (weight === undefined || intAttribute(node, 'transA', 0) === 1 || scaled) return [];
+  const positions = positionsOf(activation!, search);
+  if (positions === undefined) return [];
+  const outputs = search.types.get(output)!.dims[1]!;
+  const bias = vectorOf(biasValue, outputs, search);
+  const width = search.types.get(activation!)!.dims[1]!;
+  return [linearSite(weight, bias, activation!, output, width, outputs, positions)];
+}
+
+function matMulSite(node: Node, search: Search): Site[] {
   const [activation, weightValue] = node.inputs;
   const output = node.outputs[0]!;
-  const weight = origin.get(weightValue!);
-  const weightDims = types.get(weightValue!)?.dims;
-  const dims = types.get(activation!)?.dims;
-  if (weight === undefined || weightDims?.length !== 2 || dims === undefined || dims.length < 2) return [];
-  const positions = dims.slice(1, -1).reduce((product, size) => product * size, 1);
-  const bias = addedBias(output, graph, types, origin, weightDims[1]!);
-  return [
-    linearSite(weight, bias, activation!, output, weightDims[0]!, weightDims[1]!, dims.length === 2 ? 1 : positions),
-  ];
+  const weight = search.origin.get(weightValue!);
+  const weightDims = search.types.get(weightValue!)?.dims;
+  const positions = positionsOf(activation!, search);
+  if (weight === undefined || weightDims?.length !== 2 || positions === undefined) return [];
+  const [width, outputs] = weightDims as [number, number];
+  const bias = addedBias(output, outputs, search);
+  return [linearSite(weight, bias, activation!, output, width, outputs, positions)];
+}
+
+/**
+ * How many rows of a linear map's input are one example's: its inner dimensions, or what a Reshape folded into the first
+ * one. Undefined where rows are not the examples' in order.
+ */
+function positionsOf(activation: string, { graph, types, batch }: Search): number | undefined {
+  const dims = types.get(activation)?.dims;
+  if (dims === undefined || dims.length < 2) return undefined;
+  if (dims[0] === batch) return product(dims.slice(1, -1));
+  const maker = graph.nodes.find(({ outputs }) => outputs.includes(activation));
+  const before = maker?.op === 'Reshape' ? types.get(maker.inputs[0]!)?.dims : undefined;
+  const folded = dims.length === 2 && before?.[0] === batch && before.at(-1) === dims[1];
+  return folded ? product(before.slice(1, -1)) : undefined;
 }
 
 /** The trained vector that an Add puts on a product, if the product goes nowhere else. */
-function addedBias(
-  product: string,
-  graph: Graph,
-  types: Types,
-  origin: ReadonlyMap<string, string>,
-  outputs: number,
-): string | undefined {
-  const users = graph.nodes.filter((node) => node.inputs.includes(product));
+function addedBias(value: string, outputs: number, search: Search): string | undefined {
+  const users = search.graph.nodes.filter((node) => node.inputs.includes(value));
   const [add] = users;
   if (users.length !== 1 || add?.op !== 'Add') return undefined;
-  const other = add.inputs[0] === product ? add.inputs[1]! : add.inputs[0]!;
-  const dims = types.get(other)?.dims;
-  return dims?.length === 1 && dims[0] === outputs ? origin.get(other) : undefined;
+  return vectorOf(add.inputs[0] === value ? add.inputs[1] : add.inputs[0], outputs, search);
+}
+
+/** The trained vector that a value is, with one element for each output. */
+function vectorOf(value: string | undefined, outputs: number, { types, origin }: Search): string | undefined {
+  const dims = value ? types.get(value)?.dims : undefined;
+  return dims?.length === 1 && dims[0] === outputs ? origin.get(value!) : undefined;
 }
 
 function linearSite(
@@ -140,14 +168,14 @@ function linearSite(
   };
 }
 
-function convolutionSites(node: Node, types: Types, origin: ReadonlyMap<string, string>): Site[] {
+function convolutionSites(node: Node, { types, origin, batch }: Search): Site[] {
   const [activation, weightValue, biasValue] = node.inputs;
   const output = node.outputs[0]!;
   const weight = origin.get(weightValue!);
   const weightDims = types.get(weightValue!)?.dims;
   const inputDims = types.get(activation!)?.dims;
   const outputDims = types.get(output)?.dims;
-  if (weight === undefined || !weightDims || !inputDims || !outputDims) return [];
+  if (weight === undefined || !weightDims || !inputDims || !outputDims || inputDims[0] !== batch) return [];
   const kernel = weightDims.slice(2);
   const rank = kernel.length;
   const groups = intAttribute(node, 'group', 1);
@@ -155,7 +183,7 @@ function convolutionSites(node: Node, types: Types, origin: ReadonlyMap<string, 
   const strides = intsAttribute(node, 'strides') ?? new Array<number>(rank).fill(1);
   const dilations = intsAttribute(node, 'dilations') ?? new Array<number>(rank).fill(1);
   const pads = resolvePads(node, inputDims.slice(2), outputDims.slice(2), kernel, strides, dilations);
-  const width = weightDims[1]! * kernel.reduce((product, size) => product * size, 1);
+  const width = weightDims[1]! * product(kernel);
   return Array.from({ length: groups }, (_, group) => ({
     weight,
     ...(bias === undefined ? {} : { bias }),
@@ -164,7 +192,7 @@ function convolutionSites(node: Node, types: Types, origin: ReadonlyMap<string, 
     map: { kind: 'convolution' as const, kernel, strides, dilations, pads, group, groups },
     inputs: bias === undefined ? width : width + 1,
     outputs: weightDims[0]! / groups,
-    positions: outputDims.slice(2).reduce((product, size) => product * size, 1),
+    positions: product(outputDims.slice(2)),
   }));
 }
 

@@ -15,7 +15,7 @@ export interface ModelBatch {
 /** Up to this many bytes of preprocessed inputs are kept in memory, since every checkpoint reads them again. */
 const keptBytes = 256 * 2 ** 20;
 
-/** A split as batches of model inputs of one static size; the last one is padded with zeros. */
+/** A split as batches of model inputs of one static size; the last one is padded. */
 export class ModelExamples {
   private kept: Promise<Float32Array> | undefined;
 
@@ -55,6 +55,8 @@ export class ModelExamples {
     } else {
       inputs.set(await this.transformed(indices));
     }
+    // Padding repeats an example: of all zeros some networks make NaN, which no weight of 0 would silence.
+    for (let row = indices.length; row < size; row++) inputs.copyWithin(row * width, 0, width);
     return { indices, inputs: { dtype: 'float32', dims: [size, ...this.exampleDims], data: inputs }, labels };
   }
 

@@ -27,7 +27,7 @@ export async function subjectOf(
   });
   const trained = new Set(bindings.map(({ initializer }) => initializer));
   checkLogits(run, types.get(run.logits)!.dims, batch);
-  const sites = findSites(run.model, types, trained);
+  const sites = findSites(run.model, types, trained, batch);
   return { model: run.model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
 }
 
