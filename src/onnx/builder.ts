@@ -28,8 +28,8 @@ export class GraphBuilder extends ElementwiseBuilder {
     const dims = [...broadcastDims(left.slice(0, -2), right.slice(0, -2)), left.at(-2)!, right.at(-1)!];
     return this.emit('MatMul', [a, b], { dtype: this.dtype(a), dims });
   }
-  /** `alpha * a' b'` of two matrices, each transposed first where so asked. */
-  gemm(a: string, b: string, { transA = false, transB = false, alpha = 1 } = {}): string {
+  /** `alpha * a' b' + bias` of two matrices, each transposed first where so asked. */
+  gemm(a: string, b: string, { transA = false, transB = false, alpha = 1, bias = '' } = {}): string {
     const left = this.dims(a);
     const right = this.dims(b);
     const [rows, inner] = transA ? [left[1], left[0]] : left;
@@ -40,7 +40,8 @@ export class GraphBuilder extends ElementwiseBuilder {
       transB: { kind: 'int', value: transB ? 1 : 0 },
       alpha: { kind: 'float', value: alpha },
     };
-    return this.emit('Gemm', [a, b], { dtype: this.dtype(a), dims: [rows!, columns!] }, attributes);
+    const inputs = bias === '' ? [a, b] : [a, b, bias];
+    return this.emit('Gemm', inputs, { dtype: this.dtype(a), dims: [rows!, columns!] }, attributes);
   }
   einsum(equation: string, operands: readonly string[]): string {
     const dims = einsumDims(
@@ -174,6 +175,14 @@ export class GraphBuilder extends ElementwiseBuilder {
       reduction: { kind: 'string', value: reduction },
     };
     return this.emit('ScatterElements', [data, indices, updates], this.typeOf(data), attributes);
+  }
+  /** Running sums along `axis`; `exclusive` ones leave out the element itself, `reverse` ones begin at the end. */
+  cumSum(value: string, axis: number, { reverse = false, exclusive = false } = {}): string {
+    const attributes: Record<string, Attribute> = {
+      reverse: { kind: 'int', value: reverse ? 1 : 0 },
+      exclusive: { kind: 'int', value: exclusive ? 1 : 0 },
+    };
+    return this.emit('CumSum', [value, this.constant(axis, [], 'int64')], this.typeOf(value), attributes);
   }
   /** 1 where the last, added axis equals the index, else 0. By comparison: onnxruntime's OneHot lacks most type combinations. */
   oneHot(indices: string, depth: number, dtype: DType): string {

@@ -1,12 +1,35 @@
 import { WhenceError } from '../protocol/errors';
 
-/** The shape of an Einsum's result; letters and one arrow only, no ellipsis. */
-export function einsumDims(equation: string, operands: readonly (readonly number[])[]): readonly number[] {
+/** An Einsum equation with every axis named by a letter and its result spelt out. */
+export interface ExplicitEquation {
+  /** One string of letters for each operand. */
+  readonly terms: readonly string[];
+  readonly result: string;
+}
+
+/** Resolves what an equation may leave out: the result, and leading axes behind an ellipsis, which broadcast. */
+export function explicitEquation(equation: string, operands: readonly (readonly number[])[]): ExplicitEquation {
   const [left, right] = equation.replaceAll(' ', '').split('->');
   const terms = left!.split(',');
-  if (right === undefined || terms.length !== operands.length || equation.includes('.')) {
-    throw new WhenceError('internal', `The Einsum equation ${equation} does not fit ${operands.length} operands.`);
-  }
+  if (terms.length !== operands.length) throw mismatch(equation, operands);
+  const used = new Set(equation);
+  const free = [...'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'].filter((letter) => !used.has(letter));
+  const hidden = terms.map((term, index) =>
+    term.includes('...') ? operands[index]!.length - (term.length - '...'.length) : 0,
+  );
+  const widest = Math.max(0, ...hidden);
+  if (hidden.some((count) => count < 0) || widest > free.length) throw mismatch(equation, operands);
+  const ellipsis = free.slice(0, widest).join('');
+  const named = terms.map((term, index) => term.replace('...', ellipsis.slice(widest - hidden[index]!)));
+  if (right !== undefined) return { terms: named, result: right.replace('...', ellipsis) };
+  const letters = [...terms.join('').replaceAll('.', '')];
+  const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter));
+  return { terms: named, result: ellipsis + once.sort().join('') };
+}
+
+/** The shape of an Einsum's result. Axes of length one broadcast. */
+export function einsumDims(equation: string, operands: readonly (readonly number[])[]): readonly number[] {
+  const { terms, result } = explicitEquation(equation, operands);
   const sizes = new Map<string, number>();
   terms.forEach((term, index) => {
     const dims = operands[index]!;
@@ -18,7 +41,7 @@ export function einsumDims(equation: string, operands: readonly (readonly number
       sizes.set(letter, known === 1 ? dim : known);
     });
   });
-  return [...right].map((letter) => {
+  return [...result].map((letter) => {
     const size = sizes.get(letter);
     if (size === undefined) throw mismatch(equation, operands);
     return size;

@@ -71,16 +71,42 @@ const prelu: GradientRule = (b, node, [g], needs) => {
   );
 };
 
+/** y = max(0, x) + min(0, alpha (exp(x / alpha) - 1)). */
+const celu: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  // Kept from overflowing where it is not used.
+  const negative = b.where(positive(b, x), b.scalar(0, x), x);
+  const slope = b.exp(b.scale(negative, 1 / floatOf(node, 'alpha', 1)));
+  return [b.mul(g!, slope)];
+};
+
+/** y = gamma x for positive x, else gamma alpha (exp(x) - 1), of which y + gamma alpha is the slope. */
+const selu: GradientRule = (b, node, [g]) => {
+  const [x, y] = [node.inputs[0]!, node.outputs[0]!];
+  const alpha = floatOf(node, 'alpha', 1.6732632423543772);
+  const gamma = floatOf(node, 'gamma', 1.0507009873554805);
+  return [b.where(positive(b, x), b.scale(g!, gamma), b.mul(g!, b.add(y, b.scalar(alpha * gamma, y))))];
+};
+
+const thresholdedRelu: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  return [gate(b, b.greater(x, b.scalar(floatOf(node, 'alpha', 1), x)), g!)];
+};
+
 export const activation: GradientRules = {
   Relu: unary((b, _x, y, g) => gate(b, positive(b, y), g)),
   LeakyRelu: (b, node, [g]) => [b.where(positive(b, node.inputs[0]!), g!, b.scale(g!, floatOf(node, 'alpha', 0.01)))],
   PRelu: prelu,
+  Celu: celu,
   Elu: elu,
   Gelu: gelu,
   HardSigmoid: hardSigmoid,
   HardSwish: hardSwish,
   Mish: mish,
+  Selu: selu,
   Sigmoid: unary((b, _x, y, g) => b.mul(g, b.mul(y, complement(b, y)))),
   Softplus: unary((b, x, _y, g) => b.mul(g, sigmoid(b, x))),
+  Softsign: unary((b, x, _y, g) => b.div(g, b.square(b.add(b.abs(x), b.scalar(1, x))))),
+  ThresholdedRelu: thresholdedRelu,
   Tanh: unary((b, _x, y, g) => b.mul(g, complement(b, b.square(y)))),
 };

@@ -56,6 +56,20 @@ const clip: GradientRule = (b, node, [g], needs) => {
   return asNeeded(needs, inside, below, beyond);
 };
 
+/** The remainder with the dividend's sign, as C's fmod: y = a - trunc(a / c) c. */
+const modulus: GradientRule = (b, node, [g], needs) => {
+  const [a, c] = node.inputs as [string, string];
+  const quotient = (): string => {
+    const ratio = b.div(a, c);
+    return b.mul(b.sign(ratio), b.floor(b.abs(ratio)));
+  };
+  return asNeeded(
+    needs,
+    () => b.sumTo(g!, b.dims(a)),
+    () => b.sumTo(b.neg(b.mul(g!, quotient())), b.dims(c)),
+  );
+};
+
 const dropout: GradientRule = (b, node, [g]) => {
   const training = node.inputs[2];
   if (training && b.constantOf(training)?.[0] !== 0) {
@@ -84,10 +98,15 @@ export const elementwise: GradientRules = {
     (b, _a, c, g) => b.div(g, c),
     (b, _a, c, g, y) => b.neg(b.mul(g, b.div(y, c))),
   ),
+  Mod: modulus,
   Pow: pow,
   Max: extremum,
   Min: extremum,
   Sum: (b, node, [g], needs) => asNeeded(needs, ...node.inputs.map((input) => () => b.sumTo(g!, b.dims(input)))),
+  Mean: (b, node, [g], needs) => {
+    const share = b.scale(g!, 1 / node.inputs.length);
+    return asNeeded(needs, ...node.inputs.map((input) => () => b.sumTo(share, b.dims(input))));
+  },
   Where: (b, node, [g], needs) => {
     const [condition, x, y] = node.inputs as [string, string, string];
     const zero = b.scalar(0, g!);

@@ -1,19 +1,27 @@
 import type { GradientRules } from '../rule';
 import { activation } from './activation';
 import { convolution } from './convolution';
+import { einsums } from './einsum';
 import { elementwise } from './elementwise';
+import { indexing } from './indexing';
 import { linear } from './linear';
 import { normalization } from './normalization';
 import { pooling } from './pooling';
 import { reduce } from './reduce';
+import { resampling } from './resampling';
 import { reshape } from './reshape';
+import { trigonometry } from './trigonometry';
 
 /** Every op of ONNX's own domain that can be differentiated. What these rules emit is among them. */
 export const gradientRules: GradientRules = {
   ...elementwise,
   ...activation,
   ...linear,
+  ...einsums,
   ...reshape,
+  ...indexing,
+  ...resampling,
+  ...trigonometry,
   ...reduce,
   ...normalization,
   ...convolution,

@@ -2,8 +2,14 @@ import { floatOf, intOf } from '../../onnx/attributes';
 import { positiveAxis, range } from '../../onnx/dims';
 import { asNeeded, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
 
+/**
+ * Where the graph itself looks for NaNs in the result (rows that a mask empties, which attention then sets to zero),
+ * they must not spread through the gradient.
+ */
 const softmax: GradientRule = (b, node, [g]) => {
-  const y = node.outputs[0]!;
+  const result = node.outputs[0]!;
+  const [watch] = b.nodes.filter(({ op, inputs }) => op === 'IsNaN' && inputs[0] === result);
+  const y = watch ? b.where(watch.outputs[0]!, b.scalar(0, result), result) : result;
   const mean = b.reduceSum(b.mul(y, g!), [intOf(node, 'axis', -1)], true);
   return [b.mul(y, b.sub(g!, mean))];
 };

@@ -46,7 +46,13 @@ export const reduce: GradientRules = {
     const count = product(reducedAxes(b, node).map((axis) => dims[axis]!));
     return [b.expand(b.scale(kept(b, node, g!), 1 / count), dims)];
   }),
+  ReduceL1: withAxes((b, node, [g]) => [b.mul(b.sign(node.inputs[0]!), kept(b, node, g!))]),
   ReduceL2: norm,
+  ReduceSumSquare: withAxes((b, node, [g]) => [b.mul(b.scale(node.inputs[0]!, 2), kept(b, node, g!))]),
+  ReduceLogSum: withAxes((b, node, [g]) => {
+    const share = b.mul(kept(b, node, g!), b.exp(b.neg(kept(b, node, node.outputs[0]!))));
+    return [b.expand(share, b.dims(node.inputs[0]!))];
+  }),
   ReduceLogSumExp: withAxes((b, node, [g]) => {
     const x = node.inputs[0]!;
     return [b.mul(kept(b, node, g!), b.exp(b.sub(x, kept(b, node, node.outputs[0]!))))];

@@ -1,7 +1,8 @@
-import { intOf, intsOf } from '../../onnx/attributes';
+import { intOf, intsOf, stringOf } from '../../onnx/attributes';
 import type { GraphBuilder } from '../../onnx/builder';
-import { inversePermutation, positiveAxis, product, range } from '../../onnx/dims';
+import { inversePermutation, positiveAxis, range } from '../../onnx/dims';
 import { asNeeded, constantInput, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
+import { gatherGradient } from './indexing';
 
 /** What only renames positions is undone by taking the input's shape again. */
 const reshaped: GradientRule = (b, node, [g]) => [
@@ -82,11 +83,27 @@ function padAxis(b: GraphBuilder, value: string, axis: number, begin: number, en
   return b.pad(value, at(begin), at(end));
 }
 
-const pad: GradientRule = (b, node, [g]) => {
-  const mode = node.attributes.mode;
-  if (mode?.kind === 'string' && mode.value !== 'constant') {
-    throw unsupportedForm(b, node, `it pads by ${mode.value}`, 'Pad with zeros, or before the model.');
+/** Of which element each place along a padded axis is a copy; null for a mode that ONNX does not define. */
+function paddingSources(mode: string, length: number, begin: number, end: number): readonly number[] | null {
+  const places = range(begin + length + end).map((place) => place - begin);
+  const period = 2 * (length - 1);
+  switch (mode) {
+    case 'edge':
+      return places.map((place) => Math.min(Math.max(place, 0), length - 1));
+    case 'wrap':
+      return places.map((place) => ((place % length) + length) % length);
+    case 'reflect':
+      return places.map((place) => {
+        const within = period === 0 ? 0 : ((place % period) + period) % period;
+        return within < length ? within : period - within;
+      });
+    default:
+      return null;
   }
+}
+
+const pad: GradientRule = (b, node, [g]) => {
+  const mode = stringOf(node, 'mode', 'constant');
   const dims = b.dims(node.inputs[0]!);
   const pads = constantInput(b, node, 1)!;
   const axes = constantInput(b, node, 3) ?? range(dims.length);
@@ -95,45 +112,35 @@ const pad: GradientRule = (b, node, [g]) => {
     const at = positiveAxis(axis, dims.length);
     const [begin, end] = [pads[index]!, pads[index + axes.length]!];
     const length = b.dims(gradient)[at]!;
+    if (mode !== 'constant') {
+      const sources = paddingSources(mode, dims[at]!, begin, end);
+      if (!sources) throw unsupportedForm(b, node, `it pads by ${mode}`, 'Pad with zeros, or before the model.');
+      const now = b.dims(gradient).map((dim, other) => (other === at ? dims[at]! : dim));
+      gradient = gatherGradient(b, gradient, b.constant(sources, [sources.length], 'int64'), now, at);
+      return;
+    }
     const inner = b.slice(gradient, [Math.max(begin, 0)], [length - Math.max(end, 0)], [at]);
     gradient = padAxis(b, inner, at, Math.max(-begin, 0), Math.max(-end, 0));
   });
   return [gradient, ...node.inputs.slice(1).map(() => null)];
 };
 
-/** Slices taken more than once add up. */
-const gather: GradientRule = (b, node, [g]) => {
-  const [value, indices] = node.inputs as [string, string];
-  const dims = b.dims(value);
-  const axis = positiveAxis(intOf(node, 'axis', 0), dims.length);
-  const [before, after] = [product(dims.slice(0, axis)), product(dims.slice(axis + 1))];
-  const count = product(b.dims(indices));
-  const places = b.expand(b.reshape(indices, [1, count, 1]), [before, count, after]);
-  const zeros = b.zeros({ dtype: b.dtype(value), dims: [before, dims[axis]!, after] });
-  const scattered = b.scatterElements(zeros, places, b.reshape(g!, [before, count, after]), 1, 'add');
-  return [b.reshape(scattered, dims), null];
-};
-
-const gatherElements: GradientRule = (b, node, [g]) => {
-  const zeros = b.zeros(b.typeOf(node.inputs[0]!));
-  return [b.scatterElements(zeros, node.inputs[1]!, g!, intOf(node, 'axis', 0), 'add'), null];
-};
-
-const scatterElements: GradientRule = (b, node, [g], needs) => {
-  const [, indices, updates] = node.inputs as [string, string, string];
-  const axis = intOf(node, 'axis', 0);
-  const reduction = node.attributes.reduction;
-  const kind = reduction?.kind === 'string' ? reduction.value : 'none';
-  if (kind !== 'none' && kind !== 'add') {
-    throw unsupportedForm(b, node, `it reduces by ${kind}`, 'Write the layer without it.');
-  }
-  return asNeeded(
-    needs,
-    () => (kind === 'add' ? g! : b.scatterElements(g!, indices, b.zeros(b.typeOf(updates)), axis, 'none')),
-    () => g!,
-    () => b.gatherElements(g!, indices, axis),
+/** Each repetition's gradient is added to that of the one element. */
+const tile: GradientRule = (b, node, [g]) => {
+  const dims = b.dims(node.inputs[0]!);
+  const spread = dims.flatMap((dim, axis) => [dim === 0 ? 1 : b.dims(g!)[axis]! / dim, dim]);
+  const summed = b.reduceSum(
+    b.reshape(g!, spread),
+    range(dims.length).map((axis) => 2 * axis),
   );
+  return [b.reshape(summed, dims), null];
 };
+
+/** A triangle's gradient is the same triangle of the gradient. */
+const trilu: GradientRule = (b, node, [g]) => [
+  b.emit('Trilu', [g!, ...node.inputs.slice(1)], b.typeOf(g!), node.attributes),
+  ...node.inputs.slice(1).map(() => null),
+];
 
 export const reshape: GradientRules = {
   Reshape: reshaped,
@@ -146,7 +153,6 @@ export const reshape: GradientRules = {
   Split: split,
   Slice: slice,
   Pad: pad,
-  Gather: gather,
-  GatherElements: gatherElements,
-  ScatterElements: scatterElements,
+  Tile: tile,
+  Trilu: trilu,
 };

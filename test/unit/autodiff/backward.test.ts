@@ -94,26 +94,25 @@ test('what a second pass of the first pass differentiates is the second derivati
 
 describe('without a rule', () => {
   test('on the way: op, node, file and mend are named', () => {
-    const b = over([node('Sin', ['x'], ['t']), node('Neg', ['t'], ['y'])]);
+    const b = over([node('Shrink', ['x'], ['t']), node('Neg', ['t'], ['y'])]);
     expect(() => backward(b, new Map([['y', ones(b)]]), ['x'])).toThrow(
       expect.objectContaining({
         code: 'unsupported-op',
-        message: expect.stringContaining('Sin (node /Sin)'),
-        details: { file: '/models/m.onnx', place: 'node /Sin', mend: expect.stringContaining('rule') },
+        message: expect.stringContaining('Shrink (node /Shrink)'),
+        details: { file: '/models/m.onnx', place: 'node /Shrink', mend: expect.stringContaining('rule') },
       }),
     );
   });
 
   test('off the way: before the targets, after the seeds, beside them', async () => {
     const b = over([
-      node('Sin', ['x'], ['t']),
+      node('Shrink', ['x'], ['t']),
       node('Mul', ['t', 'w'], ['y']),
-      node('Sin', ['y'], ['after']),
-      node('Sin', ['w'], ['beside']),
+      node('Shrink', ['y'], ['after']),
+      node('Shrink', ['w'], ['beside']),
     ]);
     const gradients = backward(b, new Map([['y', ones(b)]]), ['w']);
-    const { w } = await values(b, gradients, { x });
-    expect(w![0]).toBeCloseTo(Math.sin(1), 10);
+    expect(await values(b, gradients, { x })).toEqual({ w: [1, 2, 3] });
   });
 
   test("an op of another domain by an ONNX op's name", () => {
@@ -139,7 +138,7 @@ describe('forms that have no gradient', () => {
   test.each([
     ['BatchNormalization', ['x', 'w', 'w', 'w', 'w'], training, /evaluation mode/],
     ['Dropout', ['x', 'w', 'w'], {}, /evaluation mode/],
-    ['Pad', ['x', 'w'], { mode: { kind: 'string', value: 'reflect' } as const }, /zeros/],
+    ['Pad', ['x', 'w'], { mode: { kind: 'string', value: 'mirror' } as const }, /zeros/],
     ['Slice', ['x', 'y0', 'y0'], {}, /fixed shapes/],
   ])('%s', (op, inputs, attributes, mend) => {
     const b = over([node('Exp', ['x'], ['y0']), { ...node(op, inputs, ['y']), attributes }]);

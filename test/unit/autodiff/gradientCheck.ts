@@ -100,8 +100,10 @@ export async function gradientError(check: GradientCheck, step: number): Promise
   const sum = (values: readonly string[]): string => values.reduce((total, value) => b.add(total, value));
 
   const floats = Object.keys(fed).filter((name) => isFloat(b.dtype(name)));
-  const outputs = Array.from({ length: check.outputs ?? 1 }, (_, index) => `y${index}`);
-  const loss = sum(outputs.filter((y) => isFloat(b.dtype(y))).map((y) => projection(y, `weight_${y}`)));
+  const outputs = Array.from({ length: check.outputs ?? 1 }, (_, index) => `y${index}`).filter((y) =>
+    isFloat(b.dtype(y)),
+  );
+  const loss = sum(outputs.map((y) => projection(y, `weight_${y}`)));
   const one = b.constant(1, [], b.dtype(loss));
   const variables = [...floats, ...outputs.map((y) => `weight_${y}`)];
   const gradients = backward(b, new Map([[loss, one]]), variables);

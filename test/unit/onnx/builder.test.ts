@@ -60,6 +60,10 @@ const emitters: readonly (readonly [string, Emit, readonly number[]])[] = [
   ],
   ['gemm', (b, x) => b.gemm(b.reshape(x, [6, 4]), b.reshape(x, [4, 6]), { transA: true, transB: true }), [301]],
   ['einsum', (b, x) => b.einsum('bij,bkj->bik', [x, x]), [30, 70, 110]],
+  ['einsum, leading axes unnamed', (b, x) => b.einsum('...ij,...kj->...ik', [x, x]), [30, 70, 110]],
+  ['einsum, the result implied', (b, x) => b.einsum('cii', [b.slice(x, [0], [3], [2])]), [18, 54]],
+  ['cumSum', (b, x) => b.cumSum(x, -1), [1, 3, 6, 10, 5]],
+  ['cumSum, reverse, exclusive', (b, x) => b.cumSum(x, 2, { reverse: true, exclusive: true }), [9, 7, 4, 0]],
   ['transpose', (b, x) => b.transpose(x, [2, 0, 1]), [1, 5, 9, 13]],
   ['transposeLast', (b, x) => b.transposeLast(x), [1, 5, 9, 2]],
   ['reshape', (b, x) => b.reshape(x, [4, 6]), [1, 2]],
@@ -191,7 +195,8 @@ test('refuses shapes that do not go together', () => {
   expect(() => b.reshape(x, [5])).toThrow(mismatch);
   expect(() => b.expand(x, [3])).toThrow(mismatch);
   expect(() => b.reduceSum(x, [2])).toThrow(mismatch);
-  expect(() => b.einsum('ab,ac->bc', [x])).toThrow(expect.objectContaining({ code: 'internal' }));
+  expect(() => b.einsum('ab,ac->bc', [x])).toThrow(mismatch);
+  expect(() => b.einsum('...abc->abc', [x])).toThrow(mismatch);
   expect(() => b.einsum('ab,bc->ac', [x, y])).toThrow(mismatch);
   expect(() => b.typeOf('nothing')).toThrow(expect.objectContaining({ code: 'internal' }));
 });
