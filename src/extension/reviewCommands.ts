@@ -20,20 +20,22 @@ export function registerReviewCommands(
   const register = <A>(name: string, run: (argument?: A) => Promise<void>) =>
     vscode.commands.registerCommand(`whence.${name}`, (argument?: A) => notice.guard(() => run(argument)));
 
-  /** From a row's menu the row is given; from the keyboard it is the selected one. */
   async function decide(action: ReviewAction, given?: SuspectRow, newLabel?: Label): Promise<void> {
-    const row = given ?? tree.selection;
+    const row = given ?? (await tree.rowAtKeyboard());
     const { config } = tree;
     if (!row || !config) return;
     const { example, suggested } = row.suspect;
     const label = action === 'relabel' ? { newLabel: newLabel ?? suggested } : {};
     tree.showReview(await engine.review({ config, example: example.id, action, ...label }));
-    const next = await tree.selectNext(row);
-    if (next) await vscode.commands.executeCommand('whence.openExample', next.suspect.example);
+    await goTo(await tree.selectNext(row));
+  }
+
+  async function goTo(row: SuspectRow | undefined): Promise<void> {
+    if (row) await vscode.commands.executeCommand('whence.openExample', row.suspect.example);
   }
 
   async function relabelAs(given?: SuspectRow): Promise<void> {
-    const row = given ?? tree.selection;
+    const row = given ?? (await tree.rowAtKeyboard());
     const classes = (tree.config && runs.find(tree.config)?.classes) || [];
     if (!row) return;
     const items = classes.map((label, index) => ({ label, description: String(index), index }));
@@ -56,7 +58,10 @@ export function registerReviewCommands(
     register<SuspectRow>('keep', (row) => decide('keep', row)),
     register('undoReview', async () => {
       const config = await chooseRun(runs, tree.config);
-      if (config) tree.showReview(await engine.undoReview({ config }));
+      if (!config) return;
+      const undone = tree.lastDecision;
+      tree.showReview(await engine.undoReview({ config }));
+      if (undone) await goTo(await tree.select(undone.example));
     }),
     register('exportReview', async () => {
       const config = await chooseRun(runs, tree.config);

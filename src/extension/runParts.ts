@@ -18,9 +18,10 @@ export function checkpointGroup(
   return {
     id: checkpointGroupId(config),
     label: t('Checkpoints'),
-    description: quality
-      ? t('{0} · checked on {1} training examples', count(checkpoints.length), count(quality.examples))
-      : count(checkpoints.length),
+    description: [count(checkpoints.length), quality && headingOf(quality, t)].filter(Boolean).join(' · '),
+    ...(quality
+      ? { tooltip: t('Accuracy and mean loss were measured on {0} training examples.', count(quality.examples)) }
+      : {}),
     icon: 'layers',
     context: 'group',
     config,
@@ -35,16 +36,21 @@ function checkpointNode(
   t: Translate,
 ): RunNode {
   const rate = learningRate === undefined ? undefined : t('learning rate {0}', figure(learningRate));
-  const measured = quality && [
-    quality.accuracy === undefined ? undefined : t('accuracy {0} %', (quality.accuracy * 100).toFixed(1)),
-    t('loss {0}', figure(quality.loss)),
-  ];
+  const accuracy = quality?.accuracy === undefined ? undefined : `${(quality.accuracy * 100).toFixed(1)} %`;
+  const loss = quality && t('loss {0}', quality.loss.toPrecision(3));
   const logged = quality?.loggedLoss ?? trainingLoss;
   return {
     id: `${config}/checkpoint/${file}`,
     label: t('step {0}', count(step)),
-    description: [...(measured ?? []), rate].filter(Boolean).join(' · '),
-    tooltip: [file, rate, ...(measured ?? []), logged === undefined ? undefined : t('logged loss {0}', figure(logged))]
+    // A narrow side bar has room for the measured figures alone.
+    description: [accuracy, loss].filter(Boolean).join(' · ') || (rate ?? ''),
+    tooltip: [
+      file,
+      rate,
+      accuracy && t('accuracy {0}', accuracy),
+      loss,
+      logged === undefined ? undefined : t('logged loss {0}', figure(logged)),
+    ]
       .filter(Boolean)
       .join('\n'),
     icon: 'save',
@@ -52,6 +58,10 @@ function checkpointNode(
     config,
     file,
   };
+}
+
+function headingOf({ checkpoints }: QualityReport, t: Translate): string {
+  return checkpoints.some(({ accuracy }) => accuracy !== undefined) ? t('accuracy, loss') : t('loss');
 }
 
 export function modelNode(config: string, file: string, t: Translate): RunNode {

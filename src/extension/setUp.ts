@@ -27,7 +27,7 @@ export async function setUp(runs: Runs, engine: Engine, progress: TreeProgress, 
   const uri = vscode.Uri.file(proposal.config);
   // Someone may have written one meanwhile: it is opened, never replaced.
   if (!(await exists(uri))) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(found.text));
-  await vscode.window.showTextDocument(uri);
+  await vscode.window.showTextDocument(uri, { preview: false });
   await runs.refresh();
   warnOf(found.problems);
 }

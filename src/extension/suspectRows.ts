@@ -43,7 +43,8 @@ function suspectRow(
     id: keyOf(suspect),
     suspect,
     label: `#${example.id.index} ${given} → ${className(suggested, classes)}?`,
-    description: [decided, t('suspicion {0} %', percent)].filter(Boolean).join(' · '),
+    // The tooltip says what it is: a narrow side bar has room for the figure alone.
+    description: [decided, `${percent} %`].filter(Boolean).join(' · '),
     tooltip: [
       t('Rank {0}: labelled {1}, the model leans to {2}.', rank, given, className(suggested, classes)),
       t('Mean loss over the checkpoints: {0} nats', meanLoss.toFixed(3)),

@@ -1,6 +1,6 @@
 import * as vscode from 'vscode';
 import type { Review } from '../protocol/engineApi';
-import type { ReviewDecision, Suspect } from '../protocol/model';
+import type { ExampleId, ReviewDecision, Suspect } from '../protocol/model';
 import type { Engine } from './engine';
 import type { Runs } from './runs';
 import { readSettings } from './settings';
@@ -39,8 +39,18 @@ export class SuspectTree implements vscode.TreeDataProvider<SuspectRow>, vscode.
     return this.#config;
   }
 
-  get selection(): SuspectRow | undefined {
+  /**
+   * The row that the keyboard is on. Arrows move a tree's focus and leave its selection behind, and of the two an extension
+   * hears of the selection only: so the focused row is selected first.
+   */
+  async rowAtKeyboard(): Promise<SuspectRow | undefined> {
+    await vscode.commands.executeCommand('list.selectAndPreserveFocus');
     return this.#view.selection[0];
+  }
+
+  /** The newest decision on the run that was ranked: the one that undoing takes back. */
+  get lastDecision(): ReviewDecision | undefined {
+    return this.#decisions.at(-1);
   }
 
   /** Ranks the run's training examples, most suspect first, and shows them with the decisions made so far. */
@@ -71,9 +81,16 @@ export class SuspectTree implements vscode.TreeDataProvider<SuspectRow>, vscode.
   /** Moves the selection from `row` to the one below, so that a whole list is reviewed by keyboard. Returns that one. */
   async selectNext(row: SuspectRow): Promise<SuspectRow | undefined> {
     const next = this.#rows[this.#rows.findIndex(({ id }) => id === row.id) + 1];
-    if (!next || this.selection?.id !== row.id) return undefined;
-    await this.#view.reveal(next, { select: true, focus: true });
+    if (!next || this.#view.selection[0]?.id !== row.id) return undefined;
+    await this.#reveal(next);
     return next;
+  }
+
+  /** Selects the row of an example, if it has one: what an undone decision was about must be seen. */
+  async select({ split, index }: ExampleId): Promise<SuspectRow | undefined> {
+    const row = this.#rows.find(({ suspect: { example } }) => example.id.split === split && example.id.index === index);
+    if (row) await this.#reveal(row);
+    return row;
   }
 
   getChildren(row?: SuspectRow): SuspectRow[] {
@@ -106,6 +123,10 @@ export class SuspectTree implements vscode.TreeDataProvider<SuspectRow>, vscode.
 
   dispose(): void {
     vscode.Disposable.from(this.#subscription, this.#view, this.#changed).dispose();
+  }
+
+  async #reveal(row: SuspectRow): Promise<void> {
+    await this.#view.reveal(row, { select: true, focus: true });
   }
 
   #decided(): number {

@@ -69,10 +69,12 @@ describe('runNodes', () => {
       problems: [{ severity: 'error', message: 'Not what training logged.' }],
     };
     const shown = nodes({ runs: [run] }, { qualities: new Map([[run.config, quality]]) });
-    expect(find(shown, 'step 500').description).toBe('accuracy 83.5 % · loss 0.5 · learning rate 0.1');
+    expect(find(shown, 'step 500').description).toBe('83.5 % · loss 0.500');
+    expect(find(shown, 'step 500').tooltip).toContain('learning rate 0.1\naccuracy 83.5 %\nloss 0.500');
     expect(find(shown, 'step 500').tooltip).toContain('logged loss 0.51');
     expect(find(shown, 'step 1,000').description).toBe('learning rate 0.0123');
-    expect(find(shown, 'Checkpoints').description).toBe('2 · checked on 100 training examples');
+    expect(find(shown, 'Checkpoints').description).toBe('2 · accuracy, loss');
+    expect(find(shown, 'Checkpoints').tooltip).toContain('100 training examples');
     expect(shown[0]).toMatchObject({ icon: 'error', severity: 'error' });
     expect(find(shown, 'Problems').children).toHaveLength(1);
   });

@@ -24,7 +24,7 @@ it('names the example, both labels and both signals', () => {
   const [row] = suspectRows([suspect(51)], [], ['Shirt', 'Pullover'], english);
   expect(row).toMatchObject({
     label: '#51 Shirt → Pullover?',
-    description: 'suspicion 98.8 %',
+    description: '98.8 %',
     context: 'suspect.open',
   });
   expect(row?.tooltip).toContain('3.220');
@@ -46,7 +46,7 @@ it('shows every decision by words and by a shape of its own, and the newest revi
     'relabelled Pullover',
     'excluded',
     'kept',
-    'suspicion 98.8 %',
+    '98.8 %',
   ]);
   expect(new Set(rows.map(({ icon }) => icon)).size).toBe(4);
 });
