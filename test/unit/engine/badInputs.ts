@@ -1,6 +1,6 @@
 import { readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { expect } from 'vitest';
 import { encodeModel } from '../../../src/onnx/encode';
 import type { Tensor } from '../../../src/onnx/runtime';
 import type { ErrorCode } from '../../../src/protocol/errors';
