@@ -18,7 +18,7 @@ import { makeUnrolledRun, type UnrolledRun } from '../../support/unrolledRun';
  * | 0.1, on its way        | 0.97   | 0.91                | 0.93   |
  * | 0.3, nearly converged  | 0.92   | 0.93                | 0.79   |
  *
- * With features of equal scale the order is the same and the gaps smaller: 1.00, 0.85, 0.99; 0.95, 0.91, 0.87; 0.88, 0.88,
+ * With features of equal scale instead of halving ones: 1.00, 0.85, 0.99; 0.95, 0.91, 0.87; 0.88, 0.88,
  * 0.69. So SOURCE's lead over influence functions is that of unfinished training, and gone near convergence. Five times as
  * many steps at the rate 0.3, on one run of equal scales, left no method more than 0.27.
  */
