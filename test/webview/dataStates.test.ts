@@ -100,6 +100,17 @@ describe('states', () => {
     await cell(view, 0).waitFor();
   });
 
+  it('comes back as it was after it was hidden', async () => {
+    const view = await open();
+    await cell(view, 0).waitFor();
+    await view.page.getByRole('combobox', { name: 'Show' }).click();
+    await view.page.getByRole('option', { name: 'Wrong, most confident first' }).click();
+    await view.page.getByText(/[\d,]+ wrong/).waitFor();
+    await view.page.reload();
+    await view.page.getByText(/[\d,]+ wrong/).waitFor();
+    expect(await view.page.locator('.cell:not(.wrong):not(.waiting)').count()).toBe(0);
+  });
+
   it('shows a failure with file, place and mend, and tries again', async () => {
     const view = await open({ ...base, failing: true });
     await view.page.getByRole('alert').getByText('The file ends before its last image.').waitFor();

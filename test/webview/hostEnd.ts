@@ -75,7 +75,6 @@ function pipe(): { readonly port: Port; readonly api: unknown } {
     },
     onClose: () => () => undefined,
   };
-  let state: unknown;
   const api = {
     postMessage(message: unknown) {
       const copy: unknown = structuredClone(message);
@@ -83,9 +82,10 @@ function pipe(): { readonly port: Port; readonly api: unknown } {
         for (const listener of listeners) listener(copy);
       });
     },
-    getState: () => state,
+    // VS Code keeps it while the page is hidden and over a reload of the window.
+    getState: () => JSON.parse(sessionStorage.getItem('state') ?? 'null') ?? undefined,
     setState(value: unknown) {
-      state = value;
+      sessionStorage.setItem('state', JSON.stringify(value));
     },
   };
   return { port, api };

@@ -47,6 +47,7 @@ export function startDataGrid(root: HTMLElement, link: HostLink): void {
       reveal: sought !== undefined,
       choose(other) {
         place = { order: other, position: 0 };
+        memory.write(place);
         keepingFocus(root, show);
       },
       seek(index) {
