@@ -5,7 +5,7 @@ import type { DataEditors } from './dataEditor';
 import type { EngineHost } from './engineHost';
 import { type FailureNotice, showFile } from './failureNotice';
 import type { InfluenceView } from './influenceView';
-import { revealExample } from './revealExample';
+import { columnOf, revealExample } from './revealExample';
 import type { RunNode } from './runNode';
 import type { Runs } from './runs';
 import type { RunTree } from './runTree';
@@ -72,6 +72,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
 
 /** A data file opens in the editor that the workbench has for it; what has none is shown where it lies. */
 async function openFile(uri: vscode.Uri): Promise<void> {
-  if (/ubyte(\.gz)?$|\.idx$/.test(uri.path)) await vscode.commands.executeCommand('vscode.open', uri);
-  else await showFile(uri);
+  if (/ubyte(\.gz)?$|\.idx$/.test(uri.path)) {
+    // Opened where it is open already, not once more beside itself.
+    await vscode.commands.executeCommand('vscode.open', uri, columnOf(uri) ?? vscode.ViewColumn.Active);
+  } else {
+    await showFile(uri);
+  }
 }

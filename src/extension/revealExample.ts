@@ -21,10 +21,14 @@ export async function revealExample({ file, index, line }: Location, editors: Da
 
 /** Where the file is open already; else beside, or in the middle where nothing is open. */
 function columnFor(uri: vscode.Uri): vscode.ViewColumn {
-  const { all, activeTabGroup } = vscode.window.tabGroups;
-  const open = all.find((group) => group.tabs.some((tab) => uriOf(tab)?.toString() === uri.toString()));
-  if (open) return open.viewColumn;
-  return activeTabGroup.activeTab ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+  const beside = vscode.window.tabGroups.activeTabGroup.activeTab ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active;
+  return columnOf(uri) ?? beside;
+}
+
+/** The column of the editor that shows the file already. */
+export function columnOf(uri: vscode.Uri): vscode.ViewColumn | undefined {
+  const { all } = vscode.window.tabGroups;
+  return all.find((group) => group.tabs.some((tab) => uriOf(tab)?.toString() === uri.toString()))?.viewColumn;
 }
 
 function uriOf({ input }: vscode.Tab): vscode.Uri | undefined {

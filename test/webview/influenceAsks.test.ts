@@ -51,6 +51,9 @@ describe('asking', () => {
     await page.getByRole('button', { name: 'All classes' }).click();
     await expect.poll(() => asks()).toEqual([{ method: 'choose', request: { labels: [] } }]);
     await view.picture('influence-filtered');
+    await show(view, shown());
+    expect(await page.getByRole('button', { name: 'All classes' }).count()).toBe(0);
+    expect(await page.getByRole('button', { pressed: false }).count()).toBeGreaterThan(0);
   });
 
   it('asks for more examples', async () => {

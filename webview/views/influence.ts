@@ -54,6 +54,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
 
   function resultParts(result: InfluenceResult): readonly Node[] {
     const { influence } = result;
+    const wasOpen = resultRegion.querySelector('details')?.open ?? false;
     const shown = Math.max(influence.towards.length, influence.away.length);
     const more = button('Show more', () => ask(host.choose({ top: shown * 2 })), 'secondary');
     more.dataset.key = 'more';
@@ -72,7 +73,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
         { class: 'groups', 'aria-label': 'Groups' },
         ...groupSentences(result).map((sentence) => element('p', { class: 'group' }, sentence)),
         influence.byClass.length + result.labels.length > 0 &&
-          classFilter(result, (labels) => ask(host.choose({ labels }))),
+          classFilter(result, wasOpen, (labels) => ask(host.choose({ labels }))),
       ),
       exampleLists(result, (example) => ask(host.open({ example }))),
       foot,

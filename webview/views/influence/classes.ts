@@ -25,8 +25,12 @@ export function groupSentences(result: InfluenceResult): readonly string[] {
   });
 }
 
-/** Every label's push both ways; pressing labels narrows the lists to them. */
-export function classFilter(result: InfluenceResult, narrow: (labels: readonly Label[]) => void): HTMLElement {
+/** Every label's push both ways; pressing labels narrows the lists to them. Closed unless `open` or narrowed already. */
+export function classFilter(
+  result: InfluenceResult,
+  open: boolean,
+  narrow: (labels: readonly Label[]) => void,
+): HTMLElement {
   const chosen = new Set(result.labels);
   const entries = withChosen(result);
   const domain = zeroAndAll(entries.flatMap(({ towards, away }) => [Math.abs(towards), -Math.abs(away)]));
@@ -35,7 +39,7 @@ export function classFilter(result: InfluenceResult, narrow: (labels: readonly L
   const list = element('ul', { class: 'classes' }, ...items.slice(0, shownAtFirst));
   const details = element(
     'details',
-    { class: 'by-class', open: chosen.size > 0 },
+    { class: 'by-class', open: open || chosen.size > 0 },
     element('summary', { 'data-key': 'by-class' }, 'By class', chosen.size > 0 && `: ${names(result)}`),
     list,
   );
