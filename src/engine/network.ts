@@ -1,13 +1,15 @@
 import { checkGraph, type Subject } from '../curvature/instrument';
 import type { Site } from '../curvature/site';
-import type { Binding } from '../formats/bind';
-import { isStatistic } from '../formats/bindNames';
+import type { ModelBinding } from '../formats/bind';
+import { describeExpression, layerTensorsOf } from '../formats/binding/expression';
+import { isStatistic } from '../formats/binding/names';
 import { encodeModel } from '../onnx/encode';
 import type { Model } from '../onnx/graph';
 import type { Feeds, Runtime, Session } from '../onnx/runtime';
 import { fixedBatch } from '../onnx/shape';
 import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
+import { confirmBinding } from './confirm';
 import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds } from './feeds';
 import type { EngineHost } from './host';
@@ -37,7 +39,7 @@ export class Network {
   private constructor(
     private readonly run: OpenRun,
     private readonly host: EngineHost,
-    private readonly bindings: readonly Binding[],
+    private readonly binding: ModelBinding,
     readonly training: Subject,
     private readonly probe: ModelExamples,
   ) {
@@ -45,10 +47,12 @@ export class Network {
   }
 
   static async open(run: OpenRun, host: EngineHost, train: ModelExamples): Promise<Network> {
-    const bindings = await bind(run, host);
+    const binding = await bind(run, host);
+    await confirmBinding(run, host, binding, train);
+    const { bindings } = binding;
     const batch = fixedBatch(run.model) ?? (await affordableBatch(run, host, bindings, train));
     const training = await subjectOf(run, host, bindings, train, batch);
-    return new Network(run, host, bindings, training, train);
+    return new Network(run, host, binding, training, train);
   }
 
   /** The device that gradients run on: compared with the CPU on this very graph when it is first wanted. */
@@ -75,10 +79,26 @@ export class Network {
         },
       );
     }
+    this.refuseFolded();
     const graph = encodeModel(checkGraph(training));
     const batch = await probe.batch(range(0, Math.min(training.batch, probe.length)), training.batch);
     const feeds = { ...this.batchFeeds(training, batch), ...(await this.weights(run.checkpoints.length - 1)) };
     return this.host.chooseProvider(graph, feeds, run.config.device ?? 'auto');
+  }
+
+  /** Gradients would be those of the folded weights, which training did not move. */
+  private refuseFolded(): void {
+    const folded = this.binding.bindings.find(({ value }) => value.kind === 'folded-weight');
+    if (!folded) return;
+    throw new WhenceError(
+      'unsupported-op',
+      `The export folded a batch normalisation into ${describeExpression(folded.value).replace(' · ', ', its ')}.`,
+      {
+        file: this.run.model.file,
+        place: `initializer ${folded.initializer}`,
+        mend: "Export it unfolded: torch.onnx.export(model.eval(), args, 'model.onnx', dynamo=True, optimize=False).",
+      },
+    );
   }
 
   /** Width of the logits: the number of classes, or 1. */
@@ -93,9 +113,14 @@ export class Network {
   /** Trained tensors that no site covers: embeddings, normalisation, shared weights. */
   get uncovered(): readonly string[] {
     const covered = new Set(this.sites.flatMap(({ weight, bias }) => (bias === undefined ? [weight] : [weight, bias])));
-    return this.bindings.flatMap(({ initializer, tensor }) =>
-      covered.has(initializer) || isStatistic(tensor) ? [] : [tensor],
-    );
+    const bound = this.binding.bindings.map(({ initializer, value }) => ({
+      initializer,
+      tensors: layerTensorsOf(value),
+    }));
+    // A tied tensor may fill a covered weight and one that is not.
+    const done = new Set(bound.flatMap(({ initializer, tensors }) => (covered.has(initializer) ? tensors : [])));
+    const names = bound.flatMap(({ tensors }) => tensors.filter((name) => !done.has(name) && !isStatistic(name)));
+    return [...new Set(names)];
   }
 
   /** The graph of queries: the training one, at the batch size of queries. */
@@ -103,7 +128,7 @@ export class Network {
     const batch = fixedBatch(this.run.model) ?? Math.min(queryBatch, this.training.batch);
     let subject = this.subjects.get(batch);
     if (!subject) {
-      subject = subjectOf(this.run, this.host, this.bindings, this.probe, batch);
+      subject = subjectOf(this.run, this.host, this.binding.bindings, this.probe, batch);
       this.subjects.set(batch, subject);
     }
     return subject;
@@ -136,7 +161,7 @@ export class Network {
 
   /** A checkpoint's weights as the graph's inputs. */
   weights(checkpoint: number): Promise<Feeds> {
-    return loadWeights(this.run, this.host, this.bindings, checkpoint);
+    return loadWeights(this.run, this.host, this.binding.bindings, checkpoint);
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */

@@ -1,6 +1,5 @@
-import { bindWeights } from '../formats/bind';
+import { bindModel } from '../formats/bind';
 import type { Files } from '../formats/bytes';
-import { openCheckpoint } from '../formats/checkpoints';
 import { elementCount } from '../formats/tensor';
 import { type CancelSignal, throwIfCancelled } from '../protocol/cancel';
 import type { Problem } from '../protocol/model';
@@ -12,6 +11,7 @@ import { homeOf, isInside, nearest, ownFolder } from './planPlaces';
 import { chooseSplits, type PlannedSplit, problemOf } from './planSplits';
 import { readInitializer, readRunModel } from './runModel';
 import { readScript, type ScriptFacts } from './trainingScript';
+import { seriesOf } from './weights';
 
 /** A run that could be set up: what belongs together, by absolute paths. */
 export interface RunPlan {
@@ -130,8 +130,9 @@ async function chooseModel(
   for (const path of models.slice(0, mostModels)) {
     try {
       const { model, input } = await readRunModel(path, files);
-      const last = await openCheckpoint(await files.open(group.checkpoints.at(-1)!.file));
-      await bindWeights(model, last.tensors, (initializer) => readInitializer(initializer, model, files));
+      await bindModel(model, seriesOf(group.checkpoints, files), (initializer) =>
+        readInitializer(initializer, model, files),
+      );
       const dims = input.dims?.slice(1) ?? [];
       const isStatic = dims.length > 0 && dims.every((dim) => typeof dim === 'number');
       return { model: path, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };

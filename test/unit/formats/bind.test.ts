@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Binding, bindWeights } from '../../../src/formats/bind';
+import { type Binding, bindModel } from '../../../src/formats/bind';
+import { describeExpression } from '../../../src/formats/binding/expression';
 import { openCheckpoint } from '../../../src/formats/checkpoints';
 import type { TensorRef } from '../../../src/formats/tensor';
 import { decodeModel } from '../../../src/onnx/decode';
@@ -14,6 +15,15 @@ async function model(name: string): Promise<Model> {
   return decodeModel(await source.read(0, source.size), source.path);
 }
 
+/** The bindings of a run of one checkpoint. */
+async function bindWeights(
+  graph: Model,
+  tensors: ReadonlyMap<string, TensorRef>,
+  read: typeof readInitializer,
+): Promise<readonly Binding[]> {
+  return (await bindModel(graph, { length: 1, tensors: async () => tensors }, read)).bindings;
+}
+
 async function bindFiles(onnx: string, checkpoint: string) {
   const { tensors } = await openCheckpoint(fixture(`${checkpoint}.safetensors`));
   return bindWeights(await model(onnx), tensors, readInitializer);
@@ -21,9 +31,7 @@ async function bindFiles(onnx: string, checkpoint: string) {
 
 /** `initializer <- tensor`, with ᵀ where transposed. */
 function words(bindings: readonly Binding[]): string[] {
-  return bindings
-    .map(({ initializer, tensor, transposed }) => `${initializer} <- ${tensor}${transposed ? 'ᵀ' : ''}`)
-    .sort();
+  return bindings.map(({ initializer, value }) => `${initializer} <- ${describeExpression(value)}`).sort();
 }
 
 const same = (names: readonly string[]) => names.map((name) => `${name} <- ${name}`).sort();
@@ -44,9 +52,13 @@ describe('models that PyTorch exported', () => {
   });
 
   test.each(['dynamo', 'legacy'])(
-    'cnn.%s, its batch normalisation folded, is refused with the way out',
+    'cnn.%s, its batch normalisation folded, binds to its own checkpoint only',
     async (exporter) => {
-      const error = await failureOf(bindFiles(`cnn.${exporter}`, 'cnn'));
+      const bound = words(await bindFiles(`cnn.${exporter}`, 'cnn'));
+      expect(bound.map((text) => text.replace(/.* <- /, '')).sort()).toEqual(
+        ['c1.bias · b1', 'c1.weight · b1', 'fc.bias', 'fc.weight'].sort(),
+      );
+      const error = await failureOf(bindFiles(`cnn.${exporter}`, 'cnn.other'));
       expect(error).toMatchObject({
         code: 'binding-failed',
         details: { mend: expect.stringContaining('optimize=False') },
@@ -163,9 +175,49 @@ describe('bindWeights', () => {
     expect(words(await bindWeights(withConstants, checkpoint({ w: [2, 3] }), readInitializer))).toEqual(same(['w']));
   });
 
-  test('statistics without a place are no error', async () => {
-    const saved = checkpoint({ w: [2, 3], 'bn.running_mean': [3], 'bn.num_batches_tracked': [] });
-    expect(words(await bindWeights(gemms({ w: [2, 3] }), saved, readInitializer))).toEqual(same(['w']));
+  test('running statistics without a place are a normalisation that was folded into what kept its name', async () => {
+    const saved = checkpoint({ w: [2, 3], 'bn.running_mean': [3], 'bn.running_var': [3] });
+    const error = await failureOf(bindWeights(gemms({ w: [2, 3] }), saved, readInitializer));
+    expect(error.message).toContain('folded a batch normalisation');
+  });
+
+  test('layers whose names were swapped bind by their values', async () => {
+    const shapes = { a: [2, 2], b: [2, 2], c: [2, 3] };
+    const [one, two, three] = [
+      [1, 2, 3, 4],
+      [5, 6, 7, 8],
+      [1, 4, 2],
+    ];
+    const graph = gemms(shapes, { a: one, b: two, c: three });
+    const bound = await bindWeights(graph, checkpoint(shapes, { a: two, b: one, c: three }), readInitializer);
+    expect(words(bound)).toEqual(['a <- b', 'b <- a', 'c <- c']);
+  });
+
+  test('a weight of other values than its tensor is no weight of the checkpoint that the others are of', async () => {
+    const shapes = { a: [2, 2], b: [2, 2] };
+    const graph = gemms(shapes, { a: [1, 2, 3, 4], b: [5, 6, 7, 9] });
+    const saved = checkpoint(shapes, { a: [1, 2, 3, 4], b: [5, 6, 7, 8] });
+    const error = await failureOf(bindWeights(graph, saved, readInitializer));
+    expect(error.message).toContain("The model's weight b [2, 2] holds none of the values");
+  });
+
+  test('a fused weight binds to its parts, in rows and in columns', async () => {
+    const parts = { q: [1, 3, 2, 5], k: [6, 4, 7, 2], v: [8, 1, 3, 9] };
+    const saved = checkpoint({ q: [2, 2], k: [2, 2], v: [2, 2] }, parts);
+    const rows = gemms({ w: [6, 2] }, { w: [...parts.q, ...parts.k, ...parts.v] });
+    expect(words(await bindWeights(rows, saved, readInitializer))).toEqual(['w <- [q; k; v]']);
+    const columns = gemms({ w: [2, 6] }, { w: [1, 2, 6, 7, 8, 3, 3, 5, 4, 2, 1, 9] });
+    expect(words(await bindWeights(columns, saved, readInitializer))).toEqual(['w <- [q; k; v]ᵀ']);
+  });
+
+  test('a split weight binds each part to its rows', async () => {
+    const whole = [1, 3, 2, 5, 6, 4, 7, 2, 8, 1, 3, 9];
+    const graph = gemms(
+      { q: [2, 2], k: [2, 2], v: [2, 2] },
+      { q: whole.slice(0, 4), k: [6, 7, 4, 2], v: whole.slice(8) },
+    );
+    const bound = await bindWeights(graph, checkpoint({ qkv: [6, 2] }, { qkv: whole }), readInitializer);
+    expect(words(bound)).toEqual(['k <- qkvᵀ[:,2:4]', 'q <- qkv[0:2]', 'v <- qkv[4:6]']);
   });
 
   test.each<[string, Record<string, number[]>, Record<string, number[]>, string]>([

@@ -1,6 +1,6 @@
-import { isFloat } from '../onnx/dtype';
-import type { Model } from '../onnx/graph';
-import { elementCount } from './tensor';
+import { isFloat } from '../../onnx/dtype';
+import type { Model } from '../../onnx/graph';
+import { elementCount } from '../tensor';
 
 /** `module.net.0.weight` and `net.0.weight`: one name is the other's end, at a dot. */
 export function endsAlike(a: string, b: string): boolean {
@@ -46,4 +46,10 @@ export function weightNames(model: Model): ReadonlySet<string> {
     }
   }
   return names;
+}
+
+/** The initializer that an Add puts on a value. */
+export function addedVector({ graph }: Model, value: string): string | undefined {
+  const add = graph.nodes.find(({ op, inputs }) => op === 'Add' && inputs.includes(value));
+  return add?.inputs.find((name) => name !== value && graph.initializers.has(name));
 }
