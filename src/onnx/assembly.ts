@@ -43,6 +43,7 @@ export class GraphAssembly {
       this.#types.set(name, { dtype, dims });
       if (constant) this.#probed.set(name, constant);
     }
+    for (const name of types.keys()) this.#names.add(name);
     for (const { name, dtype, dims } of model.graph.initializers.values()) {
       this.#names.add(name);
       if (!types.has(name)) this.#types.set(name, { dtype, dims });
@@ -62,6 +63,20 @@ export class GraphAssembly {
   /** The nodes so far, in topological order; a later emission does not change what was returned. */
   get nodes(): readonly Node[] {
     return [...this.#nodes];
+  }
+
+  /** The static types of all values so far, with the elements of those integers that only shapes decide. */
+  get types(): ReadonlyMap<string, ProbedType> {
+    const known = [...this.#types].map(([name, type]): [string, ProbedType] => {
+      const constant = this.#probed.get(name);
+      return [name, constant ? { ...type, constant } : type];
+    });
+    return new Map(known);
+  }
+
+  /** The constants so far: the model's own, those emitted since, without those that became inputs. */
+  get initializers(): ReadonlyMap<string, Initializer> {
+    return new Map(this.#initializers);
   }
 
   has(value: string): boolean {
@@ -168,6 +183,12 @@ export class GraphAssembly {
     const outputs = types.map((_, index) => (index === 0 ? name : this.#fresh(op)));
     this.#append({ name, op, domain: '', inputs, outputs, attributes }, types);
     return outputs;
+  }
+
+  /** Appends a node of the model itself, whose outputs' types are known where they are tensors. */
+  place(node: Node): void {
+    const index = this.#nodes.push(upgraded(node, this.#model)) - 1;
+    for (const output of node.outputs) if (output !== '') this.#producers.set(output, index);
   }
 
   /** The output at `position` of the node that makes `value`; added to the node where the model does without it. */

@@ -94,6 +94,16 @@ export class GraphBuilder extends ElementwiseBuilder {
     const dims = this.dims(first!).map((dim, index) => (index === at ? length : dim));
     return this.emit('Concat', values, { dtype: this.dtype(first!), dims }, { axis: { kind: 'int', value: at } });
   }
+  /** Parts of the given lengths along `axis`; one part is the value itself. */
+  split(value: string, lengths: readonly number[], axis: number): readonly string[] {
+    if (lengths.length === 1) return [value];
+    const at = positiveAxis(axis, this.dims(value).length);
+    const types = lengths.map((length) => ({
+      dtype: this.dtype(value),
+      dims: this.dims(value).map((dim, index) => (index === at ? length : dim)),
+    }));
+    return this.emitMany('Split', [value, this.#int64(lengths)], types, { axis: { kind: 'int', value: at } });
+  }
   /** Half-open ranges with positive steps; ends are cut at the axis' length. */
   slice(
     value: string,

@@ -3,6 +3,7 @@ import { GraphBuilder } from '../../../src/onnx/builder';
 import { isFloat } from '../../../src/onnx/dtype';
 import { encodeModel } from '../../../src/onnx/encode';
 import type { Attribute, Model, Node, ValueInfo } from '../../../src/onnx/graph';
+import { lower } from '../../../src/onnx/lowering';
 import type { Feeds, Tensor } from '../../../src/onnx/runtime';
 import { probeTypes } from '../../../src/onnx/shape';
 import { bytesOf, numbersOf, tensorOf } from '../../../src/onnx/tensor';
@@ -10,6 +11,7 @@ import { createRuntime } from '../../../src/worker/session';
 
 /** One small graph whose gradients are compared with differences of its own outputs. */
 export interface GradientCheck {
+  /** Of other domains than ONNX's own: `domain.op`. */
   readonly op: string;
   readonly what: string;
   readonly inputs: Readonly<Record<string, Tensor>>;
@@ -17,6 +19,10 @@ export interface GradientCheck {
   readonly constants?: Readonly<Record<string, Tensor>>;
   readonly attributes?: Readonly<Record<string, Attribute>>;
   readonly outputs?: number;
+  /** Positions of outputs that the node leaves out. */
+  readonly unused?: readonly number[];
+  /** The node's inputs where they are not simply all `inputs`, then all `constants`. */
+  readonly order?: readonly string[];
   readonly opset?: number;
   /** Nodes instead of the single one of `op`; they end in a value `y0`. */
   readonly nodes?: readonly Node[];
@@ -35,15 +41,17 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-function modelOf(check: GradientCheck): Model {
+export function modelOf(check: GradientCheck): Model {
   const names = [...Object.keys(check.inputs), ...Object.keys(check.constants ?? {})];
   const outputs = Array.from({ length: check.outputs ?? 1 }, (_, index) => `y${index}`);
+  const point = check.op.lastIndexOf('.');
+  const domain = check.op.slice(0, Math.max(0, point));
   const single: Node = {
     name: 'checked',
-    op: check.op,
-    domain: '',
-    inputs: names.map((name) => (name.startsWith('absent') ? '' : name)),
-    outputs,
+    op: check.op.slice(point + 1),
+    domain,
+    inputs: (check.order ?? names).map((name) => (name.startsWith('absent') ? '' : name)),
+    outputs: outputs.map((output, index) => (check.unused?.includes(index) ? '' : output)),
     attributes: check.attributes ?? {},
   };
   const inputs = Object.entries(check.inputs)
@@ -59,9 +67,15 @@ function modelOf(check: GradientCheck): Model {
     file: 'check.onnx',
     irVersion: 8,
     producer: '',
-    opsets: new Map([['', check.opset ?? 17]]),
+    opsets: new Map([['', check.opset ?? 17], ...(domain === '' ? [] : [[domain, 1] as const])]),
     graph: { name: 'check', inputs, outputs: [], initializers, nodes },
   };
+}
+
+/** The outputs that a check's node has. */
+export function outputNames(check: GradientCheck): readonly string[] {
+  const all = Array.from({ length: check.outputs ?? 1 }, (_, index) => `y${index}`);
+  return all.filter((_, index) => !check.unused?.includes(index));
 }
 
 export interface GradientError {
@@ -83,7 +97,8 @@ export async function gradientError(check: GradientCheck, step: number): Promise
     );
   const fed = Object.fromEntries(Object.entries(check.inputs).filter(([name]) => !name.startsWith('absent')));
   const types = await probeTypes(model, runtime, fed);
-  const b = new GraphBuilder(model, types);
+  const typed = lower({ model, types });
+  const b = new GraphBuilder(typed.model, typed.types);
   const feeds: Record<string, Tensor> = { ...fed };
 
   const scalarOf = (value: string, weight: string): string => {
@@ -100,9 +115,7 @@ export async function gradientError(check: GradientCheck, step: number): Promise
   const sum = (values: readonly string[]): string => values.reduce((total, value) => b.add(total, value));
 
   const floats = Object.keys(fed).filter((name) => isFloat(b.dtype(name)));
-  const outputs = Array.from({ length: check.outputs ?? 1 }, (_, index) => `y${index}`).filter((y) =>
-    isFloat(b.dtype(y)),
-  );
+  const outputs = outputNames(check).filter((y) => isFloat(b.dtype(y)));
   const loss = sum(outputs.map((y) => projection(y, `weight_${y}`)));
   const one = b.constant(1, [], b.dtype(loss));
   const variables = [...floats, ...outputs.map((y) => `weight_${y}`)];

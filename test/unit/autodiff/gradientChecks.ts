@@ -2,6 +2,7 @@ import { tensorOf } from '../../../src/onnx/tensor';
 import { einsum } from './checks/einsum';
 import { functions } from './checks/functions';
 import { indexing } from './checks/indexing';
+import { lowered } from './checks/lowered';
 import { resampling } from './checks/resampling';
 import { apart, f32, f64, float, i64, int, ints, node, string } from './checks/tensors';
 import type { GradientCheck } from './gradientCheck';
@@ -448,5 +449,6 @@ export const gradientChecks: readonly GradientCheck[] = [
   ...einsum,
   ...functions,
   ...indexing,
+  ...lowered,
   ...resampling,
 ];
