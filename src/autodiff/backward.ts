@@ -5,7 +5,12 @@ import type { Node } from '../onnx/graph';
 import { hasBody } from '../onnx/topology';
 import { WhenceError } from '../protocol/errors';
 import type { GradientRule } from './rule';
-import { gradientRules } from './rules';
+import { gradientRules, portableRules } from './rules';
+
+export interface BackwardOptions {
+  /** Keeps to what every device has, at some cost in time: WebGPU's MaxPool cannot say where its maxima were. */
+  readonly portable?: boolean;
+}
 
 /**
  * Appends the reverse pass through the nodes that the builder holds now, and returns each target's gradient. May be
@@ -13,12 +18,14 @@ import { gradientRules } from './rules';
  *
  * @param seeds value to the name of its incoming gradient, of the same shape and type
  * @param targets intermediate values, graph inputs or initializers; zeros where the seeds do not depend on one
+ * @param options see `BackwardOptions`
  * @throws WhenceError `unsupported-op` naming op, node and file, where a node between targets and seeds has no rule
  */
 export function backward(
   builder: GraphBuilder,
   seeds: ReadonlyMap<string, string>,
   targets: readonly string[],
+  options: BackwardOptions = {},
 ): ReadonlyMap<string, string> {
   const nodes = builder.nodes;
   const dependent = dependents(builder, nodes, targets);
@@ -35,7 +42,7 @@ export function backward(
     if (!node.outputs.some((output) => gradients.has(output) && dependent.has(output))) continue;
     const needs = node.inputs.map((input) => dependent.has(input));
     const incoming = node.outputs.map((output) => gradients.get(output) ?? zeros(builder, output));
-    const outgoing = ruleOf(builder, node)(builder, node, incoming, needs);
+    const outgoing = ruleOf(builder, node, options)(builder, node, incoming, needs);
     node.inputs.forEach((input, index) => {
       const gradient = outgoing[index];
       if (!gradient || !needs[index]) return;
@@ -65,13 +72,30 @@ function zeros(builder: GraphBuilder, output: string): string {
   return carries ? builder.zeros(builder.typeOf(output)) : '';
 }
 
-function ruleOf(builder: GraphBuilder, node: Node): GradientRule {
-  const rule = node.domain === '' && Object.hasOwn(gradientRules, node.op) ? gradientRules[node.op] : undefined;
-  if (rule) return rule;
+function ruleOf(builder: GraphBuilder, node: Node, { portable = false }: BackwardOptions): GradientRule {
+  if (node.domain === '') {
+    if (portable && Object.hasOwn(portableRules, node.op)) return portableRules[node.op]!;
+    if (Object.hasOwn(gradientRules, node.op)) return gradientRules[node.op]!;
+  }
+  throw withoutRule(builder, node);
+}
+
+function withoutRule(builder: GraphBuilder, node: Node): WhenceError {
   const op = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
-  throw new WhenceError('unsupported-op', `Whence has no gradient rule for the op ${op} (node ${node.name}).`, {
-    ...(builder.file ? { file: builder.file } : {}),
-    place: `node ${node.name}`,
+  const origin = node.source === undefined ? `node ${node.name}` : `node ${node.name}, made by ${node.source}`;
+  const where = { ...(builder.file ? { file: builder.file } : {}), place: `node ${node.name}` };
+  if (hasBody(node) || node.op === 'SequenceMap') {
+    return new WhenceError(
+      'unsupported-op',
+      `Whence cannot differentiate through ${op}, which decides while the model runs what is computed (${origin}).`,
+      {
+        ...where,
+        mend: 'Export without it: torch.where instead of an if on values, a fixed number of steps instead of a loop, torch.onnx.export(model.eval(), ..., dynamo=True, optimize=False).',
+      },
+    );
+  }
+  return new WhenceError('unsupported-op', `Whence has no gradient rule for the op ${op} (${origin}).`, {
+    ...where,
     mend: 'Replace the layer by ops that have a rule, or add a rule for it (see CONTRIBUTING.md).',
   });
 }

@@ -6,7 +6,7 @@ import type { Attribute, Initializer, Model, Node, TensorType } from './graph';
 import type { TensorData } from './runtime';
 import type { ProbedType } from './shape';
 import { bytesOf, initializerTensor, numbersOf } from './tensor';
-import { hasBody } from './topology';
+import { neededFor } from './topology';
 import { emittedOpset, upgraded } from './upgrade';
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -210,7 +210,8 @@ export class GraphAssembly {
 
   /** The graph with the nodes, inputs and weights that its outputs need, and no others. */
   build(): Model {
-    const { nodes, values } = this.#needed();
+    const given = [...this.#inputs, ...this.#initializers.keys()];
+    const { nodes, values } = neededFor([...this.#outputs.keys()], this.#nodes, given);
     return {
       file: this.file,
       irVersion: this.#model.irVersion,
@@ -224,24 +225,6 @@ export class GraphAssembly {
         nodes,
       },
     };
-  }
-
-  #needed(): { nodes: readonly Node[]; values: ReadonlySet<string> } {
-    const values = new Set(this.#outputs.keys());
-    const nodes: Node[] = [];
-    let everything = false;
-    for (let index = this.#nodes.length - 1; index >= 0; index--) {
-      const node = this.#nodes[index]!;
-      if (!everything && !node.outputs.some((output) => values.has(output))) continue;
-      // What a body reads is unknown, so all that comes before it stays.
-      if (hasBody(node) && !everything) {
-        everything = true;
-        for (const name of [...this.#inputs, ...this.#initializers.keys()]) values.add(name);
-      }
-      for (const input of node.inputs) values.add(input);
-      nodes.push(node);
-    }
-    return { nodes: nodes.reverse(), values };
   }
 
   #append(node: Node, types: readonly TensorType[]): void {

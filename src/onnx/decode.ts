@@ -3,8 +3,10 @@ import { WhenceError } from '../protocol/errors';
 import { dtypeOfNumber } from './dataType';
 import { decodeInitializer, decodeTensor } from './decodeTensor';
 import type { Attribute, Dimension, Graph, Initializer, Model, Node, ValueInfo } from './graph';
+import { inlineFunctions } from './inline';
 import {
   type AttributeProto,
+  type FunctionProto,
   type GraphProto,
   AttributeProto_AttributeType as Kind,
   type ModelProto,
@@ -12,6 +14,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from './proto/onnx_pb';
+import { sourceOf } from './source';
 import { sortNodes } from './topology';
 
 export const oldestOpset = 13;
@@ -31,20 +34,16 @@ export function decodeModel(bytes: Uint8Array, file: string): Model {
   }
   const opsets = new Map(proto.opsetImport.map(({ domain, version }) => [ownDomain(domain), Number(version)]));
   checkOpset(opsets.get(''), file);
-  const [local] = proto.functions;
-  if (local) {
-    throw new WhenceError('unsupported-op', `The model defines its own function ${local.name}.`, {
-      file,
-      place: `function ${local.name}`,
-      mend: 'Inline it, for example with onnx.inliner.inline_local_functions.',
-    });
-  }
+  const graph = decodeGraph(proto.graph, proto.functions, file);
+  // Functions are written out, so the runtime need not hear of the domains that they were in.
+  const used = new Set(['', ...graph.nodes.map(({ domain }) => domain)]);
+  for (const { domain } of proto.functions) if (!used.has(ownDomain(domain))) opsets.delete(domain);
   return {
     file,
     irVersion: Number(proto.irVersion),
     producer: [proto.producerName, proto.producerVersion].filter(Boolean).join(' '),
     opsets,
-    graph: decodeGraph(proto.graph, file),
+    graph,
   };
 }
 
@@ -78,7 +77,7 @@ function checkOpset(opset: number | undefined, file: string): void {
   }
 }
 
-function decodeGraph(proto: GraphProto, file: string): Graph {
+function decodeGraph(proto: GraphProto, functions: readonly FunctionProto[], file: string): Graph {
   if (proto.sparseInitializer.length > 0) {
     throw new WhenceError('unsupported-format', 'The model holds sparse weights.', {
       file,
@@ -99,7 +98,7 @@ function decodeGraph(proto: GraphProto, file: string): Graph {
     given.add(input.name);
   }
   const nodes = sortNodes(
-    decodeNodes(proto.node, file),
+    decodeNodes(inlineFunctions(proto.node, functions, file), file),
     given,
     outputs.map((output) => output.name),
     file,
@@ -144,6 +143,7 @@ function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[
 
 function decodeNode(proto: NodeProto, name: string, file: string): Node {
   const attributes = proto.attribute.map((attribute) => [attribute.name, decodeAttribute(attribute, name, file)]);
+  const source = sourceOf(proto);
   return {
     name,
     op: proto.opType,
@@ -151,6 +151,7 @@ function decodeNode(proto: NodeProto, name: string, file: string): Node {
     inputs: proto.input,
     outputs: proto.output,
     attributes: Object.fromEntries(attributes),
+    ...(source === undefined ? {} : { source }),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Node {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attributes: Readonly<Record<string, Attribute>>;
+  /** The line of the model's source that it came from, where the exporter says: `net.py, line 12: y = self.fc(x)`. */
+  readonly source?: string;
 }
 
 /** A dimension: a number, or a name for one that varies (`batch`), or null where nothing is said. */

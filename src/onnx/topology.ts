@@ -71,3 +71,28 @@ function malformed(what: string, node: Node, file: string): WhenceError {
     mend: 'Export the model again.',
   });
 }
+
+/**
+ * Of `nodes`, in topological order, those that `outputs` are computed with, and all values that these read.
+ * @param given names of inputs and initializers
+ */
+export function neededFor(
+  outputs: readonly string[],
+  nodes: readonly Node[],
+  given: readonly string[],
+): { readonly nodes: readonly Node[]; readonly values: ReadonlySet<string> } {
+  const values = new Set(outputs);
+  const kept: Node[] = [];
+  let everything = false;
+  for (const node of [...nodes].reverse()) {
+    if (!everything && !node.outputs.some((output) => values.has(output))) continue;
+    // What a body reads is unknown, so all that comes before it stays.
+    if (hasBody(node) && !everything) {
+      everything = true;
+      for (const name of given) values.add(name);
+    }
+    for (const input of node.inputs) values.add(input);
+    kept.push(node);
+  }
+  return { nodes: kept.reverse(), values };
+}

@@ -6,7 +6,7 @@ import { elementwise } from './elementwise';
 import { indexing } from './indexing';
 import { linear } from './linear';
 import { normalization } from './normalization';
-import { pooling } from './pooling';
+import { pooling, portablePooling } from './pooling';
 import { reduce } from './reduce';
 import { resampling } from './resampling';
 import { reshape } from './reshape';
@@ -27,3 +27,6 @@ export const gradientRules: GradientRules = {
   ...convolution,
   ...pooling,
 };
+
+/** What takes the place of the above on devices that lack an output that a rule reads. */
+export const portableRules: GradientRules = { ...portablePooling };

@@ -4,6 +4,7 @@ import { product, range } from '../../onnx/dims';
 import type { Node } from '../../onnx/graph';
 import { transposedPadding, type WindowGeometry, windowGeometry } from '../../onnx/window';
 import { type GradientRule, type GradientRules, unsupportedForm } from '../rule';
+import { unslice } from './reshape';
 
 /** Each window's gradient goes to its largest element, whose place onnxruntime counts over the whole tensor. */
 const maxPool: GradientRule = (b, node, [g]) => {
@@ -18,6 +19,61 @@ const maxPool: GradientRule = (b, node, [g]) => {
   const scattered = b.scatterElements(zeros, b.reshape(places, [count]), b.reshape(g!, [count]), 0, 'add');
   return [b.reshape(scattered, b.dims(x))];
 };
+
+/** As `maxPool` by plain ops: the windows laid side by side, and each one's gradient where it has its first maximum. */
+const portableMaxPool: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  const dims = b.dims(x);
+  const places = b.dims(g!).slice(2);
+  const { kernel, strides, dilations, begins } = windowGeometry(node, dims.slice(2));
+  // Windows that round up may reach beyond the declared padding.
+  const reach = places.map((count, axis) => (count - 1) * strides[axis]! + dilations[axis]! * (kernel[axis]! - 1) + 1);
+  const ends = reach.map((length, axis) => Math.max(0, length - begins[axis]! - dims[axis + 2]!));
+  const padded = b.pad(x, [0, 0, ...begins], [0, 0, ...ends], b.dtype(x) === 'float16' ? -65504 : -3.4e38);
+  const axes = range(places.length).map((axis) => axis + 2);
+  const taps = range(product(kernel)).map((index) => offsets(index, kernel, dilations));
+  const windows = taps.map((starts) =>
+    b.slice(
+      padded,
+      starts,
+      starts.map((start, axis) => start + (places[axis]! - 1) * strides[axis]! + 1),
+      axes,
+      strides,
+    ),
+  );
+  const first = b.argMax(
+    b.concat(
+      windows.map((window) => b.unsqueeze(window, [-1])),
+      -1,
+    ),
+    -1,
+  );
+  const spread = taps
+    .map((starts, index) => {
+      const here = b.where(b.equal(first, b.constant(index, [], 'int64')), g!, b.scalar(0, g!));
+      return starts.reduce(
+        (part, start, axis) => unslice(b, part, axis + 2, start, strides[axis]!, b.dims(padded)[axis + 2]!),
+        here,
+      );
+    })
+    .reduce((sum, part) => b.add(sum, part));
+  return [
+    b.slice(
+      spread,
+      begins,
+      begins.map((begin, axis) => begin + dims[axis + 2]!),
+      axes,
+    ),
+  ];
+};
+
+/** Where a window's `index`-th element lies along each axis, row-major. */
+function offsets(index: number, kernel: readonly number[], dilations: readonly number[]): readonly number[] {
+  return kernel.map((length, axis) => {
+    const inner = product(kernel.slice(axis + 1));
+    return (Math.floor(index / inner) % length) * dilations[axis]!;
+  });
+}
 
 /** Each window's gradient, divided by the elements that it averaged, is spread over them by a transposed convolution. */
 const averagePool: GradientRule = (b, node, [g]) => {
@@ -77,3 +133,5 @@ export const pooling: GradientRules = {
   GlobalAveragePool: globalAveragePool,
   GlobalMaxPool: globalMaxPool,
 };
+
+export const portablePooling: GradientRules = { MaxPool: portableMaxPool };

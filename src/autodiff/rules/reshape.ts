@@ -53,7 +53,7 @@ const slice: GradientRule = (b, node, [g]) => {
 };
 
 /** Puts what was taken from `start` in steps along `axis` back to its places among zeros. */
-function unslice(b: GraphBuilder, g: string, axis: number, start: number, step: number, length: number): string {
+export function unslice(b: GraphBuilder, g: string, axis: number, start: number, step: number, length: number): string {
   const taken = b.dims(g)[axis]!;
   const last = step > 0 ? length : length - 1;
   const first = Math.min(Math.max(start < 0 ? start + length : start, 0), last);

@@ -131,6 +131,19 @@ describe('without a rule', () => {
     const b = over([branch]);
     expect(() => backward(b, new Map([['y', ones(b)]]), ['x'])).toThrow(/If/);
   });
+
+  test('control flow names the line that made it and how to do without', () => {
+    const body: Attribute = { kind: 'graph', value: new Uint8Array() };
+    const source = 'net.py, line 7: for t in range(n):';
+    const b = over([{ ...node('Loop', ['x'], ['y']), attributes: { body }, source }]);
+    expect(() => backward(b, new Map([['y', ones(b)]]), ['x'])).toThrow(
+      expect.objectContaining({
+        code: 'unsupported-op',
+        message: expect.stringContaining(source),
+        details: expect.objectContaining({ mend: expect.stringContaining('torch.where') }),
+      }),
+    );
+  });
 });
 
 describe('forms that have no gradient', () => {

@@ -35,7 +35,9 @@ test.each(lowered.map((check) => [`${check.op}: ${check.what}`, check] as const)
       for (const output of outputs) expect(plain.types.has(output)).toBe(true);
     const [ours, theirs] = [await results(plain.model, check), await results(model, check)];
     for (const name of outputNames(check)) {
-      ours[name]!.forEach((value, index) => expect.soft(value, name).toBeCloseTo(theirs[name]![index]!, 5));
+      ours[name]!.forEach((value, index) => {
+        expect.soft(value, name).toBeCloseTo(theirs[name]![index]!, 5);
+      });
     }
   },
 );

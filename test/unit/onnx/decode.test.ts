@@ -221,7 +221,6 @@ describe('refusals', () => {
     ['opset 12', {}, { opsetImport: [{ version: 12n }] }, 'unsupported-op'],
     ['opset 24', {}, { opsetImport: [{ version: 24n }] }, 'unsupported-op'],
     ['no opset', {}, { opsetImport: [] }, 'malformed-file'],
-    ['a function of its own', {}, { functions: [{ name: 'F', domain: 'd' }] }, 'unsupported-op'],
     ['sparse weights', { sparseInitializer: [new Uint8Array(2)] }, {}, 'unsupported-format'],
     [
       'too few bytes',
