@@ -20,6 +20,13 @@ export interface InfluenceSurroundings {
 export interface LastingChoices {
   readonly method: MethodName;
   readonly measurement: MeasurementKind;
+}
+
+/** How a query is asked. */
+interface Choices extends LastingChoices {
+  /** Labels of the query's run that the lists are narrowed to. */
+  readonly labels: readonly Label[];
+  /** Absent: as the settings say. */
   readonly top?: number;
 }
 
@@ -28,19 +35,25 @@ interface Query {
   readonly example: ExampleId;
 }
 
+interface Shown {
+  readonly query: Query;
+  readonly choices: Choices;
+  readonly result: InfluenceResult;
+  stale: boolean;
+}
+
 /** The Influence view's state: one query at a time, the newest wins, and its answer ages when the run's files change. */
 export class InfluenceSession {
   readonly #surroundings: InfluenceSurroundings;
-  #lasting: LastingChoices;
-  #labels: readonly Label[] = [];
+  #choices: Choices;
   #query: Query | undefined;
   #running: AbortController | undefined;
-  #shown: { readonly query: Query; readonly result: InfluenceResult; stale: boolean } | undefined;
+  #shown: Shown | undefined;
   #snapshot: InfluenceSnapshot | undefined;
 
-  constructor(surroundings: InfluenceSurroundings, lasting: LastingChoices) {
+  constructor(surroundings: InfluenceSurroundings, { method, measurement }: LastingChoices) {
     this.#surroundings = surroundings;
-    this.#lasting = lasting;
+    this.#choices = { method, measurement, labels: [] };
   }
 
   get snapshot(): InfluenceSnapshot {
@@ -48,7 +61,8 @@ export class InfluenceSession {
   }
 
   get lasting(): LastingChoices {
-    return this.#lasting;
+    const { method, measurement } = this.#choices;
+    return { method, measurement };
   }
 
   /** The `whence.json` of the query in hand. */
@@ -58,15 +72,15 @@ export class InfluenceSession {
 
   /** Asks for a new query; one under way is cancelled. Settles when its answer or failure is shown. */
   attribute(config: string, example: ExampleId): Promise<void> {
-    if (config !== this.#query?.config) this.#labels = [];
+    const { labels } = this.#choices;
+    this.#choices = { ...this.lasting, labels: config === this.#query?.config ? labels : [] };
     this.#query = { config, example };
     return this.#ask();
   }
 
   /** Changes how the query is asked and asks it again. */
-  choose({ labels, ...lasting }: InfluenceChoice): Promise<void> {
-    this.#lasting = { ...this.#lasting, ...lasting };
-    if (labels) this.#labels = labels;
+  choose(choice: InfluenceChoice): Promise<void> {
+    this.#choices = { ...this.#choices, ...choice };
     return this.#ask();
   }
 
@@ -101,6 +115,7 @@ export class InfluenceSession {
 
   async #ask(): Promise<void> {
     const query = this.#query;
+    const choices = this.#choices;
     if (!query) return;
     this.#running?.abort();
     const running = new AbortController();
@@ -108,10 +123,11 @@ export class InfluenceSession {
     const previous = this.#shown ? { previous: this.#shown.result } : {};
     this.#show({ state: 'running', query: query.example, ...previous });
     try {
-      const influence = await this.#call(query, running);
+      const influence = await this.#call(query, choices, running);
       if (this.#running !== running) return;
       this.#running = undefined;
-      this.#shown = { query, result: this.#resultOf(query, influence), stale: false };
+      const result = this.#resultOf(query, choices, influence);
+      this.#shown = { query, choices, result, stale: false };
       this.#showShown(this.#shown);
     } catch (thrown) {
       if (this.#running !== running) return;
@@ -122,18 +138,18 @@ export class InfluenceSession {
     }
   }
 
-  async #call(query: Query, running: AbortController): Promise<Influence> {
+  async #call(query: Query, choices: Choices, running: AbortController): Promise<Influence> {
     const { engine, defaultTop } = this.#surroundings;
     const { signal } = running;
     const previous = this.#shown ? { previous: this.#shown.result } : {};
-    const measurement = await this.#measurementFor(query, signal);
+    const measurement = await this.#measurementFor(query, choices.measurement, signal);
     const request = {
       config: query.config,
       query: query.example,
-      method: this.#lasting.method,
-      top: this.#lasting.top ?? defaultTop(),
+      method: choices.method,
+      top: choices.top ?? defaultTop(),
       ...(measurement ? { measurement } : {}),
-      ...(this.#labels.length > 0 ? { labels: this.#labels } : {}),
+      ...(choices.labels.length > 0 ? { labels: choices.labels } : {}),
     };
     return engine.attribute(request, {
       signal,
@@ -146,8 +162,11 @@ export class InfluenceSession {
   }
 
   /** A logit is that of the predicted class, as the margin is by default; the loss is that of the example's own label. */
-  async #measurementFor({ config, example }: Query, signal: AbortSignal): Promise<Measurement | undefined> {
-    const kind = this.#lasting.measurement;
+  async #measurementFor(
+    { config, example }: Query,
+    kind: MeasurementKind,
+    signal: AbortSignal,
+  ): Promise<Measurement | undefined> {
     if (kind === 'margin') return undefined;
     if (kind === 'loss') return { kind };
     const place = { config, split: example.split, from: example.index, count: 1, order: 'file' } as const;
@@ -156,16 +175,16 @@ export class InfluenceSession {
     return predicted === undefined ? { kind } : { kind, target: predicted };
   }
 
-  #resultOf(query: Query, influence: Influence): InfluenceResult {
+  #resultOf(query: Query, { labels }: Choices, influence: Influence): InfluenceResult {
     const run = this.#surroundings.findRun(query.config);
-    return { influence, runName: run?.name ?? '', classes: run?.classes ?? [], labels: this.#labels };
+    return { influence, runName: run?.name ?? '', classes: run?.classes ?? [], labels };
   }
 
-  /** After a cancelled ask, what was shown before it is the query in hand again. */
+  /** After a cancelled ask, what was shown before it is the query in hand again, asked as it was then. */
   #showCancelled(): void {
     this.#query = this.#shown?.query;
     if (this.#shown) {
-      this.#labels = this.#shown.result.labels;
+      this.#choices = this.#shown.choices;
       this.#showShown(this.#shown);
     } else {
       this.#show({ state: 'empty', reason: this.#surroundings.hasRuns() ? 'no-query' : 'no-run' });

@@ -68,9 +68,8 @@ export class InfluenceView implements vscode.WebviewViewProvider, vscode.Disposa
     connection.serve({
       ready: async () => this.session.snapshot,
       choose: async (choice) => {
-        const answer = this.session.choose(choice);
+        await this.session.choose(choice);
         await this.#context.workspaceState.update(choicesKey, this.session.lasting);
-        await answer;
       },
       open: ({ example }) =>
         this.#notice.guard(async () => {

@@ -33,6 +33,23 @@ describe('asking', () => {
       ]);
   });
 
+  it('shows how the result was asked again when another choice was cancelled', async () => {
+    const snapshot = shown();
+    const view = await open(snapshot);
+    const { page, asks } = view;
+    const method = page.getByRole('combobox', { name: 'Method' });
+    await method.focus();
+    await page.keyboard.press('ArrowDown');
+    await expect.poll(() => asks('choose')).toHaveLength(1);
+    if (snapshot.state !== 'shown') throw new Error('There is no result.');
+    const { result } = snapshot;
+    await show(view, { state: 'running', query: result.influence.query.id, previous: result });
+    expect(await method.evaluate((node) => node.getAttribute('current-value'))).toBe('influence-functions');
+    await show(view, snapshot);
+    await expect.poll(() => method.evaluate((node) => node.getAttribute('current-value'))).toBe('source');
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('data-key'))).toBe('method');
+  });
+
   it('narrows to a class, adds another one, and lets go of all', async () => {
     const view = await open(shown());
     const { page, asks, forget } = view;

@@ -2,6 +2,7 @@ import { connect } from '../../src/protocol/connection';
 import { toErrorData } from '../../src/protocol/errors';
 import type {
   FailureAction,
+  InfluenceChoice,
   InfluenceHostApi,
   InfluenceResult,
   InfluenceSnapshot,
@@ -39,15 +40,23 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
     );
   };
   const act = (kind: FailureAction['kind']) => ask(host.act({ kind }));
+  const choose = (choice: InfluenceChoice) => {
+    chosen = true;
+    ask(host.choose(choice));
+  };
   const running = runningStatus(() => ask(host.cancel({})));
   let shownResult = '';
+  /** A choice was made: its widgets show it before there is an answer to it. */
+  let chosen = false;
   let soughtQuery = '';
   let hostSpoke = false;
 
-  function showResult(result: InfluenceResult | undefined): void {
+  function showResult(result: InfluenceResult | undefined, running: boolean): void {
     const identity = result ? identityOf(result) : '';
     // Progress comes several times a second with the same previous result: leave what the user reads and holds alone.
-    if (identity === shownResult) return;
+    // Once it is over, the widgets must say again how what stands there was asked.
+    if (identity === shownResult && (running || !chosen)) return;
+    if (!running) chosen = false;
     shownResult = identity;
     fill(resultRegion, ...(result ? resultParts(result) : []));
   }
@@ -56,7 +65,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
     const { influence } = result;
     const wasOpen = resultRegion.querySelector('details')?.open ?? false;
     const shown = Math.max(influence.towards.length, influence.away.length);
-    const more = button('Show more', () => ask(host.choose({ top: shown * 2 })), 'secondary');
+    const more = button('Show more', () => choose({ top: shown * 2 }), 'secondary');
     more.dataset.key = 'more';
     const foot = element(
       'footer',
@@ -66,14 +75,14 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
     if (influence.towards.length + influence.away.length < influence.examples) foot.append(more);
     return [
       queryHeader(result, () => ask(host.open({ example: influence.query.id }))),
-      pickers(result, (choice) => ask(host.choose(choice))),
+      pickers(result, choose),
       divider(),
       element(
         'section',
         { class: 'groups', 'aria-label': 'Groups' },
         ...groupSentences(result).map((sentence) => element('p', { class: 'group' }, sentence)),
         influence.byClass.length + result.labels.length > 0 &&
-          classFilter(result, wasOpen, (labels) => ask(host.choose({ labels }))),
+          classFilter(result, wasOpen, (labels) => choose({ labels })),
       ),
       exampleLists(result, (example) => ask(host.open({ example }))),
       foot,
@@ -102,7 +111,7 @@ export function startInfluence(root: HTMLElement, link: HostLink): void {
       root.dataset.state = snapshot.state;
       const status = statusOf(snapshot);
       if (!status?.isConnected) fill(statusRegion, status);
-      showResult(resultOf(snapshot));
+      showResult(resultOf(snapshot), snapshot.state === 'running');
     });
     if (isNews(snapshot)) window.scrollTo({ top: 0 });
     resultRegion.setAttribute('aria-busy', String(snapshot.state === 'running'));

@@ -189,6 +189,17 @@ describe('cancelling', () => {
     await answered(session.choose({ top: 5 }), 4);
     expect(asks[3]?.request.query).toEqual(first);
   });
+
+  it('takes a choice back that was never answered', async () => {
+    await answered(session.attribute(config, first), 1);
+    const choosing = session.choose({ method: 'tracin', labels: [1] });
+    await ask(2);
+    session.cancel();
+    await choosing;
+    expect(session.lasting).toEqual({ method: 'source', measurement: 'margin' });
+    await answered(session.attribute(config, second), 3);
+    expect(asks[2]?.request).toEqual({ config, query: second, method: 'source', top: 20 });
+  });
 });
 
 describe('choices', () => {
@@ -198,10 +209,10 @@ describe('choices', () => {
     const measurement = { kind: 'loss' };
     expect(asks[1]?.request).toEqual({ config, query: first, method: 'tracin', measurement, labels: [1], top: 5 });
     expect(shown.at(-1)).toMatchObject({ result: { labels: [1] } });
-    expect(session.lasting).toEqual({ method: 'tracin', measurement: 'loss', top: 5 });
+    expect(session.lasting).toEqual({ method: 'tracin', measurement: 'loss' });
     await answered(session.attribute('/ws/other/whence.json', first), 3);
     expect(asks[2]?.request).not.toHaveProperty('labels');
-    expect(asks[2]?.request.method).toBe('tracin');
+    expect(asks[2]?.request).toMatchObject({ method: 'tracin', top: 20 });
   });
 
   it('take the logit of the predicted class', async () => {
