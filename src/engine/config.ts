@@ -59,9 +59,10 @@ export function parseConfig(text: string, path: string): ParsedConfig {
     const mend = 'Run "Whence: Set Up This Workspace" in an empty folder, or write a JSON object.';
     return { problems: [{ severity: 'error', message: 'The file is empty.', file: path, mend, range }] };
   }
+  // What seems to be missing from a text that cannot be read through may well be there.
+  if (syntax.length > 0) return { problems: syntax };
   const result = runConfigSchema.safeParse(getNodeValue(root));
   const problems = [
-    ...syntax,
     ...duplicateProblems(root, path),
     ...(result.error?.issues ?? []).flatMap((issue) => issueProblems(issue, root, path)),
     ...meaningProblems(root, path),

@@ -6,6 +6,7 @@ import type { WorkspaceReport } from '../protocol/engineApi';
 import { toErrorData } from '../protocol/errors';
 import type { Problem, TrainingRun } from '../protocol/model';
 import { findCheckpoints } from './checkpointFiles';
+import { parseConfig } from './config';
 import { type Discovery, discover } from './discover';
 import { describeRun, openRun, readConfig } from './openRun';
 import { propose } from './propose';
@@ -53,6 +54,7 @@ async function inspectRun(config: string, files: Files): Promise<TrainingRun> {
       ...(details.mend === undefined ? {} : { mend: details.mend }),
     };
     const parsed = await readConfig(config, files).catch(() => undefined);
+    const problems = parsed ? [] : await textProblems(config, files).catch(() => []);
     const checkpoints = parsed ? await findCheckpoints(parsed.checkpoints, folder, files).catch(() => []) : [];
     return {
       config,
@@ -65,9 +67,15 @@ async function inspectRun(config: string, files: Files): Promise<TrainingRun> {
       optimizer: '',
       loss: parsed?.loss ?? 'cross-entropy',
       segments: [],
-      problems: [problem],
+      problems: problems.length > 0 ? problems : [problem],
     };
   }
+}
+
+/** All that is wrong with a `whence.json` as a text. */
+async function textProblems(config: string, files: Files): Promise<readonly Problem[]> {
+  const source = await files.open(config);
+  return parseConfig(new TextDecoder().decode(await source.read(0, source.size)), config).problems;
 }
 
 function problemsOf({ configs, checkpoints, problems, folder }: Discovery): Problem[] {

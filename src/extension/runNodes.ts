@@ -1,6 +1,6 @@
 import { basename, dirname } from 'node:path';
 import type { Proposal, ProviderReport, QualityReport, WorkspaceReport } from '../protocol/engineApi';
-import type { TrainingRun } from '../protocol/model';
+import type { Problem, TrainingRun } from '../protocol/model';
 import { deviceNode } from './deviceNodes';
 import { problemGroup, problemNode, worstOf } from './problemNodes';
 import type { RunNode } from './runNode';
@@ -20,8 +20,14 @@ export function runNodes(report: WorkspaceReport, findings: RunFindings, t: Tran
   return [
     ...report.runs.map((run) => runNode(run, findings, t)),
     ...report.proposals.map((proposal) => proposalNode(proposal, t)),
-    ...report.problems.map((problem, index) => problemNode(problem, `workspace/${index}`, t)),
+    ...workspaceProblems(report).map((problem, index) => problemNode(problem, `workspace/${index}`, t)),
   ];
+}
+
+/** Where nothing was found the view says by its welcome, which an only row would displace, what to do. */
+function workspaceProblems({ runs, proposals, problems }: WorkspaceReport): readonly Problem[] {
+  const found = runs.length + proposals.length > 0;
+  return found ? problems : problems.filter(({ severity }) => severity !== 'info');
 }
 
 function runNode(run: TrainingRun, { qualities, devices }: RunFindings, t: Translate): RunNode {

@@ -72,6 +72,13 @@ describe('parseConfig', () => {
     expect(parseConfig(text, 'whence.json').config).toBeUndefined();
   });
 
+  test('a text that cannot be read through has its syntax for its only problems', () => {
+    const problems = marked('{ "model": 3, "data": { "train": }');
+    expect(problems.length).toBeGreaterThan(0);
+    for (const { message } of problems) expect(message).toMatch(/should stand here|is missing\.$/);
+    expect(problems.map(({ message }) => message).join()).not.toContain('optimizer');
+  });
+
   test('a missing key is named with what it is for', () => {
     const [problem] = marked(withChange({ model: undefined }));
     expect(problem).toMatchObject({

@@ -58,6 +58,14 @@ describe('inspect', () => {
     expect(runs[0]!.checkpoints).toHaveLength(3);
   });
 
+  test('lists everything that is wrong with a whence.json', async () => {
+    const tiny = owned(await makeTinyRun());
+    await writeFile(tiny.config, '{ "model": 3, "checkpoints": 5 }');
+    const { runs } = await engine.inspect({ folder: tiny.folder }, quietContext());
+    const messages = runs[0]!.problems.map(({ message }) => message).join('\n');
+    for (const key of ['model', 'checkpoints', 'data', 'optimizer']) expect(messages).toContain(`"${key}"`);
+  });
+
   test('proposes a run where none is set up, and says so of an empty folder', async () => {
     const tiny = owned(await makeTinyRun());
     await rm(tiny.config);

@@ -112,6 +112,14 @@ describe('runNodes', () => {
     expect(find([root as RunNode], 'Segments must be a number.').file).toBe(run.config);
   });
 
+  it('leaves room for the welcome where nothing was found, but not over something wrong', () => {
+    const info = { severity: 'info', message: 'No checkpoints found.' } as const;
+    const error = { severity: 'error', message: 'A folder cannot be read.' } as const;
+    expect(nodes({ problems: [info] })).toEqual([]);
+    expect(nodes({ problems: [info, error] }).map(({ label }) => label)).toEqual([error.message]);
+    expect(nodes({ proposals: [proposal], problems: [info] }).at(-1)?.label).toBe(info.message);
+  });
+
   it('gives every row an id of its own', () => {
     const twice = { ...run, config: '/ws/run2/whence.json' };
     const ids = all(nodes({ runs: [run, twice], proposals: [proposal] })).map(({ id }) => id);
