@@ -92,6 +92,15 @@ function proposalNode(proposal: Proposal, t: Translate): RunNode {
   };
 }
 
+/** What was found, before anything is set up. */
+export function foundMessage(proposals: readonly Proposal[], t: Translate): string {
+  const [first] = proposals;
+  if (!first) return '';
+  return proposals.length === 1
+    ? foundSentence(first, t)
+    : t('Found {0} training runs that are not set up yet.', proposals.length);
+}
+
 /** `Found 8 checkpoints (steps 500–4,000), model.onnx, train 60,000 examples.` */
 export function foundSentence({ checkpoints, model, splits }: Proposal, t: Translate): string {
   const first = checkpoints[0]?.step;

@@ -4,7 +4,7 @@ import type { Devices } from './devices';
 import type { FailureNotice } from './failureNotice';
 import { problemNode } from './problemNodes';
 import type { RunNode } from './runNode';
-import { foundSentence, runNodes } from './runNodes';
+import { foundMessage, runNodes } from './runNodes';
 import { checkpointGroupId } from './runParts';
 import type { Runs } from './runs';
 import { TreeProgress } from './treeProgress';
@@ -98,8 +98,7 @@ export class RunTree implements vscode.TreeDataProvider<RunNode>, vscode.Disposa
 
   #update(): void {
     const { state, report } = this.#runs;
-    const [proposal] = report.proposals;
-    if (state === 'found' && proposal) this.#view.message = foundSentence(proposal, vscode.l10n.t);
+    if (state === 'found') this.#view.message = foundMessage(report.proposals, vscode.l10n.t);
     else if (state !== 'failed') this.#view.message = '';
     this.#changed.fire();
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunNode } from '../../../src/extension/runNode';
-import { foundSentence, type RunFindings, runNodes } from '../../../src/extension/runNodes';
+import { foundMessage, type RunFindings, runNodes } from '../../../src/extension/runNodes';
 import type { Proposal, ProviderReport, QualityReport, WorkspaceReport } from '../../../src/protocol/engineApi';
 import type { TrainingRun } from '../../../src/protocol/model';
 import { english } from './english';
@@ -101,7 +101,8 @@ describe('runNodes', () => {
     expect(shown[0]).toMatchObject({ label: 'other', description: 'not set up', context: 'proposal' });
     expect(find(shown, 'Set Up This Workspace')).toMatchObject({ context: 'setUp', config: proposal.config });
     expect(find(shown, 'There is no log.')).toMatchObject({ description: 'Say the learning rate.', icon: 'warning' });
-    expect(foundSentence(proposal, english)).toBe('Found 2 checkpoints (steps 10–2,000), no ONNX model.');
+    expect(foundMessage([proposal, proposal], english)).toBe('Found 2 training runs that are not set up yet.');
+    expect(foundMessage([proposal], english)).toBe('Found 2 checkpoints (steps 10–2,000), no ONNX model.');
   });
 
   it('shows a run that cannot be read by its problems alone', () => {

@@ -16,17 +16,16 @@ export function queryHeader(result: InfluenceResult, open: () => void): HTMLElem
     name,
   );
   link.addEventListener('click', open);
-  return element(
-    'section',
-    { class: `query ${query.preview.kind}`, 'aria-label': 'Query' },
-    fullPreview(query.preview, name),
-    element(
-      'div',
-      { class: 'facts' },
-      element('h2', {}, link, ' ', element('span', { class: 'run', title: influence.run }, runName)),
-      isRegression(influence) ? regressionFacts(result) : classFacts(result, classes),
-    ),
+  const preview = fullPreview(query.preview, name);
+  const facts = element(
+    'div',
+    { class: 'facts' },
+    element('h2', {}, link, ' ', element('span', { class: 'run', title: influence.run }, runName)),
+    isRegression(influence) ? regressionFacts(result) : classFacts(result, classes),
   );
+  // A table or a text is as wide as the view: what it is about comes first.
+  const parts = query.preview.kind === 'image' ? [preview, facts] : [facts, preview];
+  return element('section', { class: `query ${query.preview.kind}`, 'aria-label': 'Query' }, ...parts);
 }
 
 function classFacts({ influence: { query } }: InfluenceResult, classes: readonly string[]): HTMLElement {
