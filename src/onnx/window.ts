@@ -115,3 +115,28 @@ export function transposedPadding(
     outputPadding: surplus.map((length) => Math.max(0, -length)),
   };
 }
+
+/**
+ * The geometry of a ConvTranspose node from `spatial` to `reached`. Where it states the size of its result instead of the
+ * padding, the padding is what is left over, the odd one at the end for SAME_UPPER and at the beginning else.
+ */
+export function transposedGeometry(
+  node: Node,
+  spatial: readonly number[],
+  reached: readonly number[],
+  kernel: readonly number[],
+): WindowGeometry {
+  const { auto_pad: _mode, ...attributes } = node.attributes;
+  const stated = windowGeometry({ ...node, attributes }, spatial, kernel);
+  const mode = stringOf(node, 'auto_pad', 'NOTSET');
+  if (mode === 'VALID') return { ...stated, begins: spatial.map(() => 0), ends: spatial.map(() => 0) };
+  if (mode === 'NOTSET' && !intsOf(node, 'output_shape')) return stated;
+  const added = intsOf(node, 'output_padding') ?? spatial.map(() => 0);
+  const totals = spatial.map((dim, axis) => {
+    const reach = stated.dilations[axis]! * (kernel[axis]! - 1) + 1;
+    return Math.max(0, (dim - 1) * stated.strides[axis]! + added[axis]! + reach - reached[axis]!);
+  });
+  const less = totals.map((total) => Math.floor(total / 2));
+  const more = totals.map((total) => Math.ceil(total / 2));
+  return mode === 'SAME_UPPER' ? { ...stated, begins: less, ends: more } : { ...stated, begins: more, ends: less };
+}

@@ -1,8 +1,8 @@
 import { intOf } from '../../onnx/attributes';
 import type { GraphBuilder } from '../../onnx/builder';
 import { range } from '../../onnx/dims';
-import { type ConvolutionGeometry, transposedPadding, windowGeometry } from '../../onnx/window';
-import { asNeeded, type GradientRule, type GradientRules, unsupportedForm } from '../rule';
+import { type ConvolutionGeometry, transposedGeometry, transposedPadding, windowGeometry } from '../../onnx/window';
+import { asNeeded, type GradientRule, type GradientRules } from '../rule';
 
 const conv: GradientRule = (b, node, [g], needs) => {
   const [x, weight, bias] = node.inputs as [string, string, string | undefined];
@@ -66,13 +66,10 @@ export function convWeightGradient(
 /** ConvTranspose is Conv's input gradient, so its gradients are Conv's other two with the roles exchanged. */
 const convTranspose: GradientRule = (b, node, [g], needs) => {
   const [x, weight, bias] = node.inputs as [string, string, string | undefined];
-  if (node.attributes.auto_pad || node.attributes.output_shape) {
-    throw unsupportedForm(b, node, 'its padding is implied', 'Give the layer explicit padding.');
-  }
   const kernel = b.dims(weight).slice(2);
-  const geometry = { ...windowGeometry(node, b.dims(x).slice(2), kernel), groups: intOf(node, 'group', 1) };
   const places = b.dims(x).slice(2);
   const reached = b.dims(g!).slice(2);
+  const geometry = { ...transposedGeometry(node, places, reached, kernel), groups: intOf(node, 'group', 1) };
   // As a Conv from g back to x: the end padding is what makes it have exactly x's size.
   const ends = reached.map(
     (dim, axis) =>

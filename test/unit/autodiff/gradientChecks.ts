@@ -286,6 +286,20 @@ const convolution: readonly GradientCheck[] = [
     inputs: { x: f32(2, 4, 3, 4), w: f32(4, 1, 3, 2) },
     attributes: { strides: ints(2, 3), pads: ints(1, 0, 0, 1), output_padding: ints(1, 2), group: int(2) },
   },
+  ...(['SAME_UPPER', 'SAME_LOWER', 'VALID', 'NOTSET'] as const).map(
+    (mode): GradientCheck => ({
+      op: 'ConvTranspose',
+      what: `auto_pad ${mode}`,
+      inputs: { x: f32(1, 2, 3, 4), w: f32(2, 2, 4, 3) },
+      attributes: { auto_pad: string(mode), strides: ints(2, 2) },
+    }),
+  ),
+  {
+    op: 'ConvTranspose',
+    what: 'its size stated',
+    inputs: { x: f32(1, 2, 3, 4), w: f32(2, 2, 4, 3) },
+    attributes: { output_shape: ints(5, 8), strides: ints(2, 2) },
+  },
   {
     op: 'ConvTranspose',
     what: 'dilation, a sequence',
