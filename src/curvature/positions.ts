@@ -1,5 +1,14 @@
 import type { GraphBuilder } from '../onnx/builder';
-import type { ConvolutionMap, Site } from './site';
+import { range } from '../onnx/dims';
+import type { ConvolutionMap, Site, Use } from './site';
+
+/** Names of the graph inputs that positions read beside the model's own values. */
+export const positionInputs = {
+  /** float32 [batch, tokens]: 1 for a token, 0 for padding. */
+  mask: 'whence/mask',
+  /** float32 [outputs of all groups]: the scale of the normalisation that is folded into a weight. */
+  scale: (weight: string) => `whence/scale/${weight}`,
+} as const;
 
 /** Per-example gradients of a site with one position are rank one: `G = d aᵀ`. */
 export function isRankOne(site: Site): boolean {
@@ -7,42 +16,84 @@ export function isRankOne(site: Site): boolean {
 }
 
 /**
- * The site's activation, one row a position, with a trailing 1 where there is a bias: [batch, inputs] for one position,
- * else [batch, positions, inputs]. A convolution's rows are its patches, channels before kernel taps (as in F.unfold).
+ * The site's activations, one row a position, with a trailing 1 where there is a bias: [batch, inputs] for one position,
+ * else [batch, positions, inputs], the uses one after another. A convolution's rows are its patches, channels before kernel
+ * taps (as in F.unfold). Rows of padding are 0.
  */
 export function siteActivation(builder: GraphBuilder, site: Site): string {
-  const batch = batchOf(builder, site.activation, site);
   const width = site.bias === undefined ? site.inputs : site.inputs - 1;
-  const rows = site.map.kind === 'linear' ? site.activation : patches(builder, site.activation, site.map, site.output);
-  const lead = isRankOne(site) ? [batch] : [batch, site.positions];
-  const activation = builder.reshape(rows, [...lead, width]);
-  if (site.bias === undefined) return activation;
-  const size = lead.reduce((product, n) => product * n, 1);
-  const ones = builder.constant(new Float32Array(size).fill(1), [...lead, 1]);
-  return builder.concat([activation, ones], lead.length);
+  const parts = site.uses.map((use) => {
+    const value = use.map.kind === 'linear' ? use.activation : patches(builder, use.activation, use.map, use.output);
+    const rows = byExample(builder, value, use, width);
+    return masked(builder, site.bias === undefined ? rows : withOnes(builder, rows), use);
+  });
+  return together(builder, site, parts);
 }
 
-/** Examples in a value whose rows may be positions folded into the first dimension. */
-function batchOf(builder: GraphBuilder, value: string, site: Site): number {
-  const dims = builder.dims(value);
-  return site.map.kind === 'linear' && dims.length === 2 ? dims[0]! / site.positions : dims[0]!;
+/**
+ * Gradients of the site's outputs in the layout of `siteActivation`: [batch, outputs] or [batch, positions, outputs].
+ * @param gradients by the graph value that they are of
+ */
+export function siteGradient(builder: GraphBuilder, site: Site, gradients: ReadonlyMap<string, string>): string {
+  const parts = site.uses.map((use) => {
+    const gradient = gradients.get(use.output)!;
+    const value = use.map.kind === 'linear' ? gradient : channelsLast(builder, gradient, use.map, site.outputs);
+    return masked(builder, scaled(builder, byExample(builder, value, use, site.outputs), site, use), use);
+  });
+  return together(builder, site, parts);
 }
 
-/** A gradient of the site's output in the layout of `siteActivation`: [batch, outputs] or [batch, positions, outputs]. */
-export function siteGradient(builder: GraphBuilder, site: Site, gradient: string): string {
-  const batch = batchOf(builder, gradient, site);
-  if (site.map.kind === 'linear') {
-    return builder.reshape(gradient, isRankOne(site) ? [batch, site.outputs] : [batch, site.positions, site.outputs]);
-  }
-  const { group, groups } = site.map;
-  const own = groups === 1 ? gradient : channels(builder, gradient, group * site.outputs, site.outputs);
-  if (isRankOne(site)) return builder.reshape(own, [batch, site.outputs]);
-  return builder.transpose(builder.reshape(own, [batch, site.outputs, site.positions]), [0, 2, 1]);
+/** Rows as [batch, positions, width], whichever way they lie. */
+function byExample(builder: GraphBuilder, value: string, { map, positions, order }: Use, width: number): string {
+  const lead = builder.dims(value).slice(0, -1);
+  const batch = lead.reduce((product, n) => product * n, 1) / positions;
+  if (order === 'example-major') return builder.reshape(value, [batch, positions, width]);
+  // Every image of a convolution has positions of its own, which stay together.
+  const inner = map.kind === 'linear' ? 1 : lead[1]!;
+  const steps = builder.reshape(value, [positions / inner, batch, inner, width]);
+  return builder.reshape(builder.transpose(steps, [1, 0, 2, 3]), [batch, positions, width]);
 }
 
-/** Im2col by one Slice a kernel tap: [batch, positions, channels · taps]. */
+function withOnes(builder: GraphBuilder, rows: string): string {
+  const dims = [...builder.dims(rows).slice(0, -1), 1];
+  const ones = builder.constant(new Float32Array(dims[0]! * dims[1]!).fill(1), dims);
+  return builder.concat([rows, ones], 2);
+}
+
+function masked(builder: GraphBuilder, rows: string, use: Use): string {
+  return use.masked ? builder.mul(rows, builder.unsqueeze(positionInputs.mask, [2])) : rows;
+}
+
+/** Gradients in the coordinates of the weight as the checkpoint holds it: `∂/∂W = diag(s) ∂/∂(diag(s) W)`. */
+function scaled(builder: GraphBuilder, rows: string, site: Site, { map }: Use): string {
+  if (!site.scaled) return rows;
+  const scale = positionInputs.scale(site.weight);
+  const from = map.kind === 'linear' ? 0 : map.group * site.outputs;
+  return builder.mul(rows, builder.slice(scale, [from], [from + site.outputs], [0]));
+}
+
+function together(builder: GraphBuilder, site: Site, parts: readonly string[]): string {
+  const rows = builder.concat(parts, 1);
+  const [batch, , width] = builder.dims(rows) as [number, number, number];
+  return isRankOne(site) ? builder.reshape(rows, [batch, width]) : rows;
+}
+
+/** A group's channels of a convolution's output as [images, positions, outputs]. */
+function channelsLast(
+  builder: GraphBuilder,
+  value: string,
+  { group, groups }: ConvolutionMap,
+  outputs: number,
+): string {
+  const own = groups === 1 ? value : channels(builder, value, group * outputs, outputs);
+  const [images, , ...spatial] = builder.dims(own) as [number, number, ...number[]];
+  const positions = spatial.reduce((product, n) => product * n, 1);
+  return builder.transpose(builder.reshape(own, [images, outputs, positions]), [0, 2, 1]);
+}
+
+/** Im2col by one Slice a kernel tap: [images, positions, channels · taps]. */
 function patches(builder: GraphBuilder, value: string, map: ConvolutionMap, output: string): string {
-  const [batch, allChannels] = builder.dims(value) as [number, number];
+  const [images, allChannels] = builder.dims(value) as [number, number];
   const spatial = builder.dims(output).slice(2);
   const positions = spatial.reduce((product, n) => product * n, 1);
   const width = allChannels / map.groups;
@@ -51,14 +102,14 @@ function patches(builder: GraphBuilder, value: string, map: ConvolutionMap, outp
   const padded = map.pads.some((pad) => pad > 0)
     ? builder.pad(own, [0, 0, ...map.pads.slice(0, rank)], [0, 0, ...map.pads.slice(rank)])
     : own;
-  const axes = map.kernel.map((_, axis) => axis + 2);
+  const axes = range(rank).map((axis) => axis + 2);
   const columns = taps(map.kernel).map((tap) => {
     const starts = tap.map((at, axis) => at * map.dilations[axis]!);
     const ends = starts.map((start, axis) => start + (spatial[axis]! - 1) * map.strides[axis]! + 1);
-    return builder.reshape(builder.slice(padded, starts, ends, axes, map.strides), [batch, width, 1, positions]);
+    return builder.reshape(builder.slice(padded, starts, ends, axes, map.strides), [images, width, 1, positions]);
   });
-  const stacked = columns.length === 1 ? columns[0]! : builder.concat(columns, 2);
-  return builder.transpose(builder.reshape(stacked, [batch, width * columns.length, positions]), [0, 2, 1]);
+  const stacked = builder.concat(columns, 2);
+  return builder.transpose(builder.reshape(stacked, [images, width * columns.length, positions]), [0, 2, 1]);
 }
 
 function channels(builder: GraphBuilder, value: string, from: number, count: number): string {

@@ -1,4 +1,6 @@
-import { inputNames, type Subject } from '../curvature/instrument';
+import { positionInputs } from '../curvature/positions';
+import type { Site } from '../curvature/site';
+import { inputNames, type Subject, scaledWeights } from '../curvature/subject';
 import { elementCount } from '../formats/tensor';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelBatch } from './examples';
@@ -11,6 +13,17 @@ export function batchFeeds(input: string, subject: Subject, batch: ModelBatch, l
     [inputNames.labels]: labelTensor(subject, labels),
     [inputNames.weights]: { dtype: 'float32', dims: [subject.batch], data: weights },
   };
+}
+
+/** Scales of folded normalisations as inputs of the graphs whose sites need them. */
+export function scaleFeeds(sites: readonly Site[], scales: ReadonlyMap<string, Float32Array>): Feeds {
+  const widths = scaledWeights(sites);
+  return Object.fromEntries(
+    [...widths].map(([weight, width]) => [
+      positionInputs.scale(weight),
+      { dtype: 'float32' as const, dims: [width], data: scales.get(weight)! },
+    ]),
+  );
 }
 
 function labelTensor(subject: Subject, labels: ArrayLike<number>): Tensor {

@@ -1,6 +1,7 @@
 import { accumulate, type Basis, type Covariances, type EkfacFactor, meanEigenvalues } from '../curvature/ekfac';
-import { covarianceGraph, eigenvalueGraph, inputNames, outputNames } from '../curvature/instrument';
+import { covarianceGraph, eigenvalueGraph } from '../curvature/instrument';
 import { staticSites } from '../curvature/staticSites';
+import { inputNames, outputNames } from '../curvature/subject';
 import type { Feeds, Tensor } from '../onnx/runtime';
 import { drawNoise } from './draws';
 import type { ModelExamples } from './examples';

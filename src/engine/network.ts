@@ -1,7 +1,8 @@
-import { checkGraph, type Subject } from '../curvature/instrument';
+import { checkGraph } from '../curvature/instrument';
 import type { Site } from '../curvature/site';
+import type { Subject } from '../curvature/subject';
 import type { ModelBinding } from '../formats/bind';
-import { describeExpression, layerTensorsOf } from '../formats/binding/expression';
+import { layerTensorsOf } from '../formats/binding/expression';
 import { isStatistic } from '../formats/binding/names';
 import { encodeModel } from '../onnx/encode';
 import type { Model } from '../onnx/graph';
@@ -9,13 +10,14 @@ import type { Feeds, Runtime, Session } from '../onnx/runtime';
 import { fixedBatch } from '../onnx/shape';
 import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
+import type { Problem } from '../protocol/model';
 import { confirmBinding } from './confirm';
 import { type ModelBatch, type ModelExamples, range } from './examples';
-import { batchFeeds } from './feeds';
+import { batchFeeds, scaleFeeds } from './feeds';
 import type { EngineHost } from './host';
 import type { OpenRun } from './openRun';
 import { affordableBatch, subjectOf } from './subject';
-import { bind, loadWeights } from './weights';
+import { bind, bindingProblems, loadOutputScales, loadWeights } from './weights';
 
 /** Queries come one or a few at a time, and some of their gradients are fetched in full. */
 export const queryBatch = 16;
@@ -79,26 +81,15 @@ export class Network {
         },
       );
     }
-    this.refuseFolded();
     const graph = encodeModel(checkGraph(training));
     const batch = await probe.batch(range(0, Math.min(training.batch, probe.length)), training.batch);
     const feeds = { ...this.batchFeeds(training, batch), ...(await this.weights(run.checkpoints.length - 1)) };
     return this.host.chooseProvider(graph, feeds, run.config.device ?? 'auto');
   }
 
-  /** Gradients would be those of the folded weights, which training did not move. */
-  private refuseFolded(): void {
-    const folded = this.binding.bindings.find(({ value }) => value.kind === 'folded-weight');
-    if (!folded) return;
-    throw new WhenceError(
-      'unsupported-op',
-      `The export folded a batch normalisation into ${describeExpression(folded.value).replace(' · ', ', its ')}.`,
-      {
-        file: this.run.model.file,
-        place: `initializer ${folded.initializer}`,
-        mend: "Export it unfolded: torch.onnx.export(model.eval(), args, 'model.onnx', dynamo=True, optimize=False).",
-      },
-    );
+  /** What a user should know of how model and checkpoints were put together. */
+  get bindingProblems(): readonly Problem[] {
+    return bindingProblems(this.run, this.binding);
   }
 
   /** Width of the logits: the number of classes, or 1. */
@@ -112,7 +103,7 @@ export class Network {
 
   /** Trained tensors that no site covers: embeddings, normalisation, shared weights. */
   get uncovered(): readonly string[] {
-    const covered = new Set(this.sites.flatMap(({ weight, bias }) => (bias === undefined ? [weight] : [weight, bias])));
+    const covered = new Set(this.sites.flatMap(({ initializers }) => initializers));
     const bound = this.binding.bindings.map(({ initializer, value }) => ({
       initializer,
       tensors: layerTensorsOf(value),
@@ -159,9 +150,11 @@ export class Network {
     return session;
   }
 
-  /** A checkpoint's weights as the graph's inputs. */
-  weights(checkpoint: number): Promise<Feeds> {
-    return loadWeights(this.run, this.host, this.binding.bindings, checkpoint);
+  /** A checkpoint's weights as the graph's inputs, and the scales of normalisations that are folded into some. */
+  async weights(checkpoint: number): Promise<Feeds> {
+    const { run, host, binding } = this;
+    const scales = await loadOutputScales(run, host, binding.bindings, checkpoint);
+    return { ...(await loadWeights(run, host, binding.bindings, checkpoint)), ...scaleFeeds(this.sites, scales) };
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */

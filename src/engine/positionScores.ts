@@ -1,6 +1,7 @@
 import type { CurvedSegment } from '../attribution/scores';
 import type { Matrix } from '../curvature/algebra';
-import { inputNames, outputNames, scoreGraph, selfScoreGraph } from '../curvature/instrument';
+import { scoreGraph, selfScoreGraph } from '../curvature/instrument';
+import { inputNames, outputNames } from '../curvature/subject';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';

@@ -1,4 +1,5 @@
-import { outputNames, predictGraph } from '../curvature/instrument';
+import { predictGraph } from '../curvature/instrument';
+import { outputNames } from '../curvature/subject';
 import type { Prediction } from '../protocol/model';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';

@@ -31,7 +31,7 @@ export async function checkQuality(loaded: LoadedRun, task: Task): Promise<Quali
   return {
     examples: indices.length,
     checkpoints,
-    problems: [...uncoveredProblems(loaded), ...lossProblems(loaded, checkpoints)],
+    problems: [...loaded.network.bindingProblems, ...uncoveredProblems(loaded), ...lossProblems(loaded, checkpoints)],
   };
 }
 
@@ -72,7 +72,7 @@ function uncoveredProblems({ run, network }: LoadedRun): Problem[] {
   return [
     {
       severity: 'info',
-      message: `Scores leave out what is neither a Linear nor a convolution layer, or is used twice: ${names.join(', ')}.`,
+      message: `Scores leave out what is neither a Linear nor a convolution layer, or is read in another way as well: ${names.join(', ')}.`,
       file: run.model.file,
     },
   ];

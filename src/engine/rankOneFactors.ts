@@ -1,8 +1,9 @@
 import type { CurvedSegment, FactorBatch, SiteFactors } from '../attribution/scores';
 import type { Matrix } from '../curvature/algebra';
-import { factorGraph, outputNames } from '../curvature/instrument';
+import { factorGraph } from '../curvature/instrument';
 import { isRankOne } from '../curvature/positions';
 import { staticSites } from '../curvature/staticSites';
+import { outputNames } from '../curvature/subject';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';

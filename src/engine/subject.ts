@@ -1,19 +1,22 @@
-import type { Subject } from '../curvature/instrument';
-import { findSites } from '../curvature/site';
+import { probeRowOrders } from '../curvature/rowOrder';
+import { findSites, type SiteSearch, weightedActivations } from '../curvature/site';
+import type { Subject } from '../curvature/subject';
 import type { Binding } from '../formats/bind';
 import { checkLabels } from '../formats/datasets';
 import { elementCount, formatDims } from '../formats/tensor';
+import { lower } from '../onnx/lowering';
 import { probeTypes } from '../onnx/shape';
 import { WhenceError } from '../protocol/errors';
 import { type ModelExamples, range } from './examples';
 import type { EngineHost } from './host';
 import type { OpenRun } from './openRun';
+import { searchedWeights } from './trainedWeights';
 
 /** Intermediate values of one batch, in all passes that share a forward pass, stay below this. */
 const batchBytes = 192 * 2 ** 20;
 const largestBatch = 512;
 
-/** The run's graph at one batch size, its shapes probed with the first examples. */
+/** The run's graph at one batch size, lowered, its shapes and the order of its rows probed with real examples. */
 export async function subjectOf(
   run: OpenRun,
   host: EngineHost,
@@ -22,13 +25,26 @@ export async function subjectOf(
   batch: number,
 ): Promise<Subject> {
   const { inputs } = await examples.batch(range(0, Math.min(batch, examples.length)), batch);
-  const types = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs }).catch((error: unknown) => {
+  const probed = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs }).catch((error: unknown) => {
     throw ofModel(error, run.model.file);
   });
-  const trained = new Set(bindings.map(({ initializer }) => initializer));
+  const { model, types } = lower({ model: run.model, types: probed });
   checkLogits(run, types.get(run.logits)!.dims, batch);
-  const sites = findSites(run.model, types, trained, batch);
-  return { model: run.model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
+  const search: SiteSearch = { model, types, batch, ...searchedWeights(bindings) };
+  const rowOrders = await rowOrdersOf(run, host, search, examples);
+  const trained = new Set(bindings.map(({ initializer }) => initializer));
+  const sites = findSites({ ...search, rowOrders });
+  return { model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
+}
+
+/** Two batches of copies of one example, another in their second row, tell which rows are an example's own. */
+async function rowOrdersOf(run: OpenRun, host: EngineHost, search: SiteSearch, examples: ModelExamples) {
+  const { batch } = search;
+  const copies = (second: number) => Array.from({ length: batch }, (_, row) => (row === 1 ? second : 0));
+  const one = await examples.batch(copies(0), batch);
+  const other = await examples.batch(copies(examples.length - 1), batch);
+  const feeds = [{ [run.input.name]: one.inputs }, { [run.input.name]: other.inputs }] as const;
+  return probeRowOrders(search.model, host.cpu, feeds, { batch, changed: 1 }, weightedActivations(search));
 }
 
 /** What the runtime says of the user's own graph is an error of its file. */

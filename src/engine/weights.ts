@@ -55,18 +55,6 @@ export function bindingProblems({ model, checkpoints }: OpenRun, { exportedFrom,
   return problems;
 }
 
-/**
- * Initializers whose gradient is that of a layer's own parameters. The bias of a folded normalisation after a layer without
- * a bias is none: only the normalisation moves it.
- */
-export function layerWeights(bindings: readonly Binding[]): ReadonlySet<string> {
-  return new Set(
-    bindings.flatMap(({ initializer, value }) =>
-      value.kind === 'folded-bias' && value.of === undefined ? [] : [initializer],
-    ),
-  );
-}
-
 /** A checkpoint's tensors as inputs of the graph; refuses what is missing, misshapen or not finite. */
 export async function loadWeights(
   run: OpenRun,

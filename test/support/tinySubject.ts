@@ -1,5 +1,6 @@
-import type { Subject } from '../../src/curvature/instrument';
-import { findSites } from '../../src/curvature/site';
+import { probeRowOrders } from '../../src/curvature/rowOrder';
+import { findSites, untied, weightedActivations } from '../../src/curvature/site';
+import type { Subject } from '../../src/curvature/subject';
 import { encodeModel } from '../../src/onnx/encode';
 import type { Model } from '../../src/onnx/graph';
 import type { Feeds, Tensor } from '../../src/onnx/runtime';
@@ -19,9 +20,17 @@ export function randomBatch({ example }: TinyModel, batch: number, seed = 5): Te
 /** The tiny network as the taps take it, at one batch size; all its weights are trained. */
 export async function subjectFor(tiny: TinyModel, batch: number): Promise<Subject> {
   const model = modelOf(tiny);
-  const types = await probeTypes(model, runtime, { x: randomBatch(tiny, batch) });
+  const x = randomBatch(tiny, batch);
+  const types = await probeTypes(model, runtime, { x });
   const trained = new Set(Object.keys(tiny.weights));
-  const sites = findSites(model, types, trained, batch);
+  const search = { model, types, batch, trained: untied(trained) };
+  const each = count(tiny.example);
+  const data = Float32Array.from(x.data as Float32Array);
+  // Another example in the second row.
+  if (batch > 1) data.set(randomFloats(each, randomNumbers(6)), each);
+  const feeds = [{ x }, { x: { ...x, data } }] as const;
+  const rowOrders = await probeRowOrders(model, runtime, feeds, { batch, changed: 1 }, weightedActivations(search));
+  const sites = findSites({ ...search, rowOrders });
   return { model, types, batch, logits: 'logits', loss: 'cross-entropy', trained, sites };
 }
 

@@ -13,7 +13,11 @@ export function activationCovariance(builder: GraphBuilder, activation: string, 
 }
 
 /** `Σ_i Σ_c Σ_t d_t d_tᵀ` [outputs, outputs] over a batch and the Fisher's draws c. */
-export function gradientCovariance(builder: GraphBuilder, site: Site, draws: readonly string[]): string {
+export function gradientCovariance(
+  builder: GraphBuilder,
+  site: Site,
+  draws: readonly ReadonlyMap<string, string>[],
+): string {
   return draws
     .map((draw) => {
       const rows = asRows(builder, siteGradient(builder, site, draw));

@@ -22,10 +22,10 @@ export function projectActivation(builder: GraphBuilder, site: Site, bases: Basi
 export function projectGradient(
   builder: GraphBuilder,
   site: Site,
-  gradient: string,
+  gradients: ReadonlyMap<string, string>,
   bases: BasisInputs | undefined,
 ): string {
-  return rotate(builder, siteGradient(builder, site, gradient), bases?.gradient);
+  return rotate(builder, siteGradient(builder, site, gradients), bases?.gradient);
 }
 
 /** Coordinates `V x` of every row; without a basis the rows as they are. */

@@ -2,13 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { backward } from '../../../src/autodiff/backward';
 import { crossEntropy } from '../../../src/autodiff/loss';
 import type { FisherKind } from '../../../src/curvature/fisher';
-import {
-  covarianceGraph,
-  eigenvalueGraph,
-  inputNames,
-  outputNames,
-  type Subject,
-} from '../../../src/curvature/instrument';
+import { covarianceGraph, eigenvalueGraph } from '../../../src/curvature/instrument';
+import { inputNames, outputNames, type Subject } from '../../../src/curvature/subject';
 import { drawNoise } from '../../../src/engine/draws';
 import { range } from '../../../src/engine/examples';
 import { batchFeeds } from '../../../src/engine/feeds';

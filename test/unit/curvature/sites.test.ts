@@ -11,6 +11,8 @@ import { outputsOf, randomBatch, subjectFor, weightFeeds } from '../../support/t
 const batch = 3;
 const classes = 2;
 
+const linear = (inputs: readonly string[], output: string) => node('Gemm', inputs, output, { transB: 1 });
+
 /** A network of one convolution whose output of so many values goes through a Linear layer. */
 function convolution(
   example: readonly number[],
@@ -99,6 +101,34 @@ const networks: readonly (readonly [string, TinyModel])[] = [
       ],
     },
   ],
+  [
+    'a weight that two layers share',
+    {
+      example: [4],
+      classes: 4,
+      weights: { shared: [4, 4], bias: [4], 'fc.weight': [4, 4] },
+      nodes: [
+        linear(['x', 'shared', 'bias'], 'first'),
+        node('Tanh', ['first'], 'active'),
+        linear(['active', 'shared', 'bias'], 'second'),
+        linear(['second', 'fc.weight'], 'logits'),
+      ],
+    },
+  ],
+  [
+    'a layer whose rows are positions first',
+    {
+      example: [5, 4],
+      classes,
+      weights: { weight: [4, classes], 'fc.weight': [classes, classes] },
+      nodes: [
+        node('Transpose', ['x'], 'turned', { perm: [1, 0, 2] }),
+        node('MatMul', ['turned', 'weight'], 'product'),
+        node('ReduceMean', ['product'], 'mean', { axes: [0], keepdims: 0 }),
+        linear(['mean', 'fc.weight'], 'logits'),
+      ],
+    },
+  ],
   ['a convolution', convolution([2, 5, 5], [3, 2, 3, 3], [3, 3, 3], {})],
   ['a convolution without bias', convolution([2, 5, 5], [3, 2, 3, 3], [3, 3, 3], {}, false)],
   ['strides and uneven pads', convolution([2, 6, 5], [3, 2, 3, 2], [3, 4, 3], { strides: [2, 2], pads: [1, 0, 2, 1] })],
@@ -132,12 +162,12 @@ describe('activation times gradient is the weight gradient', () => {
     const labels = builder.input('labels', { dtype: 'int64', dims: [batch] });
     const losses = crossEntropy(builder, 'logits', labels);
     const ones = builder.constant(new Float32Array(batch).fill(1), [batch]);
-    const targets = [...new Set([...sites.map(({ output }) => output), ...trained])];
+    const targets = [...new Set([...sites.flatMap(({ uses }) => uses.map(({ output }) => output)), ...trained])];
     const gradients = backward(builder, new Map([[losses, ones]]), targets);
     for (const weight of trained) builder.output(`whole ${weight}`, gradients.get(weight)!);
     sites.forEach((site, index) => {
       const activation = siteActivation(builder, site);
-      const gradient = siteGradient(builder, site, gradients.get(site.output)!);
+      const gradient = siteGradient(builder, site, gradients);
       const each = perExampleGradient(builder, site, { activation, gradient });
       builder.output(`site ${index}`, builder.reduceSum(each, [0]));
     });
@@ -153,9 +183,10 @@ describe('activation times gradient is the weight gradient', () => {
     sites.forEach((site, index) => {
       const found = output(`site ${index}`);
       const width = site.bias === undefined ? site.inputs : site.inputs - 1;
+      const { map } = site.uses[0]!;
       const part = (name: string, size: number) => {
-        const group = site.map.kind === 'convolution' ? site.map.group : 0;
-        const groups = site.map.kind === 'convolution' ? site.map.groups : 1;
+        const group = map.kind === 'convolution' ? map.group : 0;
+        const groups = map.kind === 'convolution' ? map.groups : 1;
         const all = byOutputs(output(`whole ${name}`), tiny.weights[name]!, site.outputs * groups);
         return all.subarray(group * site.outputs * size, (group + 1) * site.outputs * size);
       };
@@ -169,24 +200,7 @@ describe('activation times gradient is the weight gradient', () => {
 });
 
 describe('left out is', () => {
-  const linear = (inputs: readonly string[], output: string) => node('Gemm', inputs, output, { transB: 1 });
-
   test.for<readonly [string, TinyModel, readonly string[]]>([
-    [
-      'a weight that two layers share',
-      {
-        example: [4],
-        classes: 4,
-        weights: { shared: [4, 4], bias: [4], 'fc.weight': [4, 4] },
-        nodes: [
-          linear(['x', 'shared', 'bias'], 'first'),
-          node('Tanh', ['first'], 'active'),
-          linear(['active', 'shared'], 'second'),
-          linear(['second', 'fc.weight'], 'logits'),
-        ],
-      },
-      ['fc.weight'],
-    ],
     [
       'a weight that another op reads too',
       {
@@ -212,21 +226,6 @@ describe('left out is', () => {
         nodes: [linear(['x', 'a', 'shared'], 'first'), linear(['first', 'b', 'shared'], 'logits')],
       },
       ['a', 'b'],
-    ],
-    [
-      'a layer whose rows are not examples in order',
-      {
-        example: [5, 4],
-        classes,
-        weights: { weight: [4, classes], 'fc.weight': [classes, classes] },
-        nodes: [
-          node('Transpose', ['x'], 'turned', { perm: [1, 0, 2] }),
-          node('MatMul', ['turned', 'weight'], 'product'),
-          node('ReduceMean', ['product'], 'mean', { axes: [0], keepdims: 0 }),
-          linear(['mean', 'fc.weight'], 'logits'),
-        ],
-      },
-      ['fc.weight'],
     ],
     [
       'what scales a product, not its weight',

@@ -3,16 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { confirmBinding } from '../../../src/engine/confirm';
+import { createEngine } from '../../../src/engine/engine';
 import type { EngineHost } from '../../../src/engine/host';
 import { modelExamples } from '../../../src/engine/loadedRun';
-import { Network } from '../../../src/engine/network';
 import { openRun } from '../../../src/engine/openRun';
 import { bind, bindingProblems, loadOutputScales, loadWeights } from '../../../src/engine/weights';
 import { openCheckpoint } from '../../../src/formats/checkpoints';
+import { readNpy } from '../../../src/formats/npy';
 import { readFloat32 } from '../../../src/formats/tensor';
 import { failure } from '../../support/failure';
 import { randomFloats, randomNumbers } from '../../support/random';
-import { testHost } from '../../support/testHost';
+import { relativeError } from '../../support/statistics';
+import { quietContext, testHost } from '../../support/testHost';
 
 const folders: string[] = [];
 let host: EngineHost;
@@ -23,11 +25,11 @@ beforeAll(async () => {
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
 /** A run of the network of foldable layers as the default exporter writes it: exported at step 3. */
-async function foldedRun(steps: readonly number[]) {
+async function foldedRun(steps: readonly number[], variant = 'dynamo') {
   const folder = await mkdtemp(join(tmpdir(), 'whence-folded-'));
   folders.push(folder);
   const fixture = (name: string) => new URL(`../../fixtures/binding/folded.${name}`, import.meta.url);
-  await cp(fixture('dynamo.onnx'), join(folder, 'model.onnx'));
+  await cp(fixture(`${variant}.onnx`), join(folder, 'model.onnx'));
   // The order of time is free here: a file's step is what its name says.
   for (const [index, step] of steps.entries()) {
     await cp(fixture(`step-${step}.safetensors`), join(folder, `step-${10 * (index + 1)}.safetensors`));
@@ -103,10 +105,16 @@ test('every checkpoint has its own scale: the fed weight is the stored one times
   }
 });
 
-test('gradients of a folded model are refused by name', async () => {
-  const { run, train } = await foldedRun([1, 2, 3]);
-  const network = await Network.open(run, host, train);
-  const error = await failure(network.device());
-  expect(error.message).toContain('folded a batch normalisation');
-  await network.release();
+test('scores of the folded export are those of the unfolded one', async () => {
+  const scores = async (variant: string): Promise<Float32Array> => {
+    const { run } = await foldedRun([1, 2, 3], variant);
+    const out = join(run.folder, 'scores.npy');
+    const queries = [0, 1, 2].map((index) => ({ split: 'train', index }));
+    const request = { config: run.path, queries, method: 'source', measurement: { kind: 'margin' }, out } as const;
+    await createEngine(host).scores(request, quietContext());
+    return (await readNpy(await host.files.open(out))).data as Float32Array;
+  };
+  const unfolded = await scores('dynamo-unoptimized');
+  expect(unfolded.some((value) => value !== 0)).toBe(true);
+  expect(relativeError(await scores('dynamo'), unfolded)).toBeLessThan(1e-4);
 });

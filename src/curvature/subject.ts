@@ -1,0 +1,60 @@
+import type { Model, TensorType } from '../onnx/graph';
+import type { LossKind } from '../protocol/model';
+import type { Site } from './site';
+
+/** A graph with known shapes for one batch size, and what of it is data, output and trained. */
+export interface Subject {
+  readonly model: Model;
+  readonly types: ReadonlyMap<string, TensorType>;
+  readonly batch: number;
+  readonly logits: string;
+  readonly loss: LossKind;
+  readonly trained: ReadonlySet<string>;
+  readonly sites: readonly Site[];
+  /** How many tokens an example has, where padding does not count: the mask is then an input. */
+  readonly tokens?: number | undefined;
+  /** Keeps the backward pass to what every device has. */
+  readonly portable?: boolean;
+}
+
+/** Names of the graph inputs that taps add to a model. Weights keep their initializer's name. */
+export const inputNames = {
+  /** int64 [batch] of class indices, or float32 [batch, outputs] of targets. */
+  labels: 'whence/labels',
+  /** float32 [batch]: 1 for an example, 0 for a padding row. */
+  weights: 'whence/weights',
+  /** float32 [batch] in [0, 1): the sampled Fisher's draws. */
+  noise: 'whence/noise',
+  activationBasis: (site: number) => `whence/basis/${site}/activation`,
+  gradientBasis: (site: number) => `whence/basis/${site}/gradient`,
+  /** float32 [queries, outputs, inputs] in the eigenbasis. */
+  queries: (site: number) => `whence/queries/${site}`,
+  /** float32 [outputs, inputs] of a matrix function's eigenvalues. */
+  responses: (site: number) => `whence/responses/${site}`,
+} as const;
+
+/** Names of the outputs of the graphs below; `site` is an index into the subject's sites. */
+export const outputNames = {
+  logits: 'whence/out/logits',
+  losses: 'whence/out/losses',
+  scores: 'whence/out/scores',
+  activation: (site: number) => `whence/out/${site}/activation`,
+  gradient: (site: number) => `whence/out/${site}/gradient`,
+  full: (site: number) => `whence/out/${site}/full`,
+  eigenvalues: (site: number) => `whence/out/${site}/eigenvalues`,
+} as const;
+
+/** Weights that a normalisation is folded into, by the width of its scale. */
+export function scaledWeights(sites: readonly Site[]): ReadonlyMap<string, number> {
+  const scaled = sites.filter(({ scaled }) => scaled);
+  return new Map(
+    scaled.map(({ weight, outputs, uses }) => {
+      const [{ map }] = uses as [Site['uses'][number]];
+      return [weight, map.kind === 'linear' ? outputs : outputs * map.groups];
+    }),
+  );
+}
+
+export function float32(dims: readonly number[]): TensorType {
+  return { dtype: 'float32', dims };
+}
