@@ -1,0 +1,50 @@
+"""Makes what `npm run fidelity:cnn` and `npm run fidelity:gpt` compare Whence with, in PyTorch.
+
+    python run.py make cnn FOLDER --source FASHION_MNIST            trains: FOLDER becomes a run with a whence.json
+    python run.py make gpt FOLDER --source /usr/share/common-licenses
+    python run.py reference cnn FOLDER                              scores in float64, by loops: FOLDER/reference
+    python run.py retrain cnn FOLDER [--part 0 --parts 2]           outcomes of random halves: FOLDER/retrained
+    python run.py collect cnn FOLDER                                FOLDER/masks.npy and outcomes.npy
+
+Needs torch, numpy and safetensors, the GPT transformers too. Retraining goes on where it was left.
+"""
+
+import argparse
+import importlib
+from pathlib import Path
+
+import torch
+
+from reference import write_reference
+from retraining import collect, retrain
+from training import make
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("action", choices=("make", "reference", "retrain", "collect"))
+    parser.add_argument("task", choices=("cnn", "gpt"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--source", type=Path, help="where make takes its examples from")
+    parser.add_argument("--subsets", type=int, default=60)
+    parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--part", type=int, default=0)
+    parser.add_argument("--parts", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    task = importlib.import_module(args.task)
+    if args.action == "make":
+        if args.source is None:
+            parser.error("make needs --source")
+        make(task, args.folder, args.source)
+    elif args.action == "reference":
+        write_reference(task, args.folder)
+    elif args.action == "retrain":
+        retrain(task, args.folder, args.subsets, args.repeats, args.part, args.parts)
+    else:
+        collect(args.folder, args.subsets, args.repeats, task.EXAMPLES)
+
+
+if __name__ == "__main__":
+    main()
