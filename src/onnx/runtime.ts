@@ -1,4 +1,5 @@
 import type { DType } from './dtype';
+import type { ValueInfo } from './graph';
 
 export type TensorData =
   | Float32Array
@@ -25,6 +26,8 @@ export type Feeds = Readonly<Record<string, Tensor>>;
 export interface Session {
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
+  /** What shape inference knows of those outputs that are tensors, before anything has run. */
+  readonly outputTypes: readonly ValueInfo[];
   run(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, Tensor>>;
   release(): Promise<void>;
 }
@@ -34,6 +37,8 @@ export interface SessionOptions {
   readonly externalData?: readonly { readonly path: string; readonly data: Uint8Array }[];
   /** Runs on the CPU whatever device was chosen: probing, float64. */
   readonly cpu?: boolean;
+  /** False: nothing is computed, and no memory taken, before the first run. True by default: constants are folded, ops fused. */
+  readonly optimize?: boolean;
 }
 
 /** How pure code runs a graph. The one implementation is the worker's, on onnxruntime. */

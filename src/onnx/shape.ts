@@ -1,23 +1,14 @@
 import { WhenceError } from '../protocol/errors';
-import { sameDims } from './dims';
-import { encodeModel } from './encode';
-import type { Model, Node, TensorType, ValueInfo } from './graph';
-import type { Feeds, Runtime, SessionOptions, Tensor } from './runtime';
+import { product, sameDims } from './dims';
+import { bytesPerElement } from './dtype';
+import type { Model, TensorType, ValueInfo } from './graph';
+import { TypeResolution } from './resolution';
+import type { Feeds, Runtime, Tensor } from './runtime';
 import { isIndex, staticValues } from './staticValues';
-import { numbersOf } from './tensor';
+import { numbersOf, tensorFromBytes } from './tensor';
+import { withInputs } from './weightInputs';
 
-/** Ops whose outputs are sequences or optionals: nothing that a tensor type describes. */
-const withoutTensors = new Set([
-  'SequenceConstruct',
-  'SequenceEmpty',
-  'SequenceErase',
-  'SequenceInsert',
-  'SequenceMap',
-  'SplitToSequence',
-  'Optional',
-]);
-
-/** What one run has shown of a value; `constant` are the elements of a short list of integers that only shapes decide. */
+/** The static type of a value; `constant` are the elements of a short list of integers that only shapes decide. */
 export interface ProbedType extends TensorType {
   readonly constant?: readonly number[];
 }
@@ -26,42 +17,48 @@ export interface ProbedType extends TensorType {
 const longestConstant = 64;
 
 /**
- * The static type of every tensor in the graph, inputs and initializers included, found by running it once on a real
- * batch (on the CPU) with every value as an output.
- * @param options bytes of external weights
- * @throws WhenceError `shape-mismatch` where the feeds do not fit the graph's inputs
+ * The static type of every tensor in the graph, inputs and initializers included, for one real batch: by shape inference,
+ * and by running (on the CPU) as much as values decide.
+ * @param weights initializers and inputs whose values decide no shapes: zeros stand in for them. Initializers that lie in
+ * another file are among them in any case
+ * @throws WhenceError `shape-mismatch` where the feeds do not fit the graph's inputs; `out-of-memory`, before anything of
+ * that size is computed, for values beyond any memory
  */
 export async function probeTypes(
   model: Model,
   runtime: Runtime,
   feeds: Feeds,
-  options: Pick<SessionOptions, 'externalData'> = {},
+  weights: ReadonlySet<string> = new Set(),
 ): Promise<ReadonlyMap<string, ProbedType>> {
-  const { graph } = model;
-  const types = new Map<string, ProbedType>();
-  for (const input of graph.inputs) types.set(input.name, fedType(model, input, feeds[input.name]));
-  for (const { name, dtype, dims } of graph.initializers.values()) types.set(name, { dtype, dims });
-  const fetches = graph.nodes.flatMap(tensorOutputs);
-  if (fetches.length === 0) return types;
-  const session = await runtime.createSession(encodeModel(model, fetches), { ...options, cpu: true });
-  try {
-    const values = await session.run(feeds, fetches);
-    const fixed = staticValues(model);
-    for (const [name, value] of Object.entries(values)) types.set(name, probedType(value, fixed.has(name)));
-  } finally {
-    await session.release();
+  const external = [...model.graph.initializers.values()].filter(({ bytes }) => !bytes);
+  const open = withInputs(model, new Set([...weights, ...external.map(({ name }) => name)]));
+  const fed: Record<string, Tensor> = { ...feeds };
+  const inputs = open.graph.inputs.map((input) => {
+    const dims = input.dims?.filter((dim): dim is number => typeof dim === 'number');
+    const isWeight = weights.has(input.name) || model.graph.initializers.has(input.name);
+    if (!fed[input.name] && isWeight && dims) fed[input.name] = zeros({ dtype: input.dtype, dims });
+    return { name: input.name, ...fedType(model, input, fed[input.name]) };
+  });
+  const resolution = new TypeResolution({ ...open, graph: { ...open.graph, inputs } }, fed, runtime);
+  await resolution.run();
+  const types = new Map<string, ProbedType>(resolution.types);
+  const fixed = staticValues(model);
+  const lists = open.graph.nodes
+    .flatMap(({ outputs }) => outputs)
+    .filter((name) => {
+      const type = types.get(name);
+      return type && fixed.has(name) && isIndex(type.dtype) && product(type.dims) <= longestConstant;
+    });
+  for (const [name, list] of Object.entries(await resolution.compute(lists))) {
+    types.set(name, { ...types.get(name)!, constant: numbersOf(list) });
   }
   return types;
 }
 
-function probedType(value: Tensor, fixed: boolean): ProbedType {
-  const type = { dtype: value.dtype, dims: [...value.dims] };
-  const short = fixed && isIndex(value.dtype) && value.data.length <= longestConstant;
-  return short ? { ...type, constant: numbersOf(value) } : type;
-}
-
-function tensorOutputs(node: Node): readonly string[] {
-  return withoutTensors.has(node.op) ? [] : node.outputs.filter((output) => output !== '');
+/** Memory that nothing has written to takes no room. */
+function zeros({ dtype, dims }: TensorType): Tensor {
+  const width = dtype === 'string' ? 0 : bytesPerElement[dtype];
+  return tensorFromBytes(dtype, dims, new Uint8Array(product(dims) * width));
 }
 
 function fedType(model: Model, input: ValueInfo, tensor: Tensor | undefined): TensorType {

@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { DType } from '../onnx/dtype';
+import type { ValueInfo } from '../onnx/graph';
 import type { Feeds, Runtime, Session, SessionOptions, Tensor, TensorData } from '../onnx/runtime';
 import { WhenceError } from '../protocol/errors';
 
@@ -16,6 +17,7 @@ export function createRuntime(provider = 'cpu', threads = availableParallelism()
           intraOpNumThreads: threads,
           interOpNumThreads: 1,
           logSeverityLevel: 3,
+          graphOptimizationLevel: options.optimize === false ? 'disabled' : 'all',
           ...(options.externalData ? { externalData: [...options.externalData] } : {}),
         });
         return wrap(session);
@@ -35,6 +37,7 @@ function wrap(session: ort.InferenceSession): Session {
   return {
     inputs: session.inputNames,
     outputs: session.outputNames,
+    outputTypes: session.outputMetadata.flatMap(typeOf),
     async run(feeds: Feeds, fetches?: readonly string[]): Promise<Record<string, Tensor>> {
       const values: Record<string, ort.Tensor> = {};
       for (const [name, tensor] of Object.entries(feeds)) values[name] = toOrt(tensor);
@@ -49,6 +52,13 @@ function wrap(session: ort.InferenceSession): Session {
     },
     release: () => session.release(),
   };
+}
+
+/** onnxruntime gives an unnamed dimension that varies an empty name. */
+function typeOf(value: ort.InferenceSession.ValueMetadata): readonly ValueInfo[] {
+  if (!value.isTensor) return [];
+  const dims = value.shape.map((dim) => (dim === '' ? null : dim));
+  return [{ name: value.name, dtype: value.type as DType, dims }];
 }
 
 function toOrt(tensor: Tensor): ort.Tensor {

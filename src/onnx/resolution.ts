@@ -1,0 +1,173 @@
+import { WhenceError } from '../protocol/errors';
+import { product } from './dims';
+import type { DType } from './dtype';
+import { encodeModel } from './encode';
+import type { Initializer, Model, Node, TensorType } from './graph';
+import { inferTypes, longestShape, shapeNode, staticType, tensorOutputs } from './inference';
+import type { Feeds, Runtime, Tensor } from './runtime';
+import { checkLive, checkValue } from './sizes';
+import { bytesOf, numbersOf } from './tensor';
+import { neededFor } from './topology';
+
+/** Rounds times nodes: a graph whose every shape hangs on the value before would take minutes. */
+const mostWork = 2_000_000;
+
+/**
+ * Finds the static types of a graph's values. The runtime's shape inference goes first. Where it stops, a value decides a
+ * shape: that value, a short one, is computed and inference goes on with it. What is open even then (how many elements are
+ * not zero) is told by running the graph up to there. Nothing runs before the size of all that it computes is known and
+ * checked, so a graph that would fill the memory is refused instead.
+ */
+export class TypeResolution {
+  readonly types: Map<string, TensorType>;
+  /** Short values that decide shapes. */
+  private readonly values = new Map<string, Tensor>();
+  /** Values whose shapes a run has told. */
+  private readonly seen = new Set<string>();
+  /** Of all values that are tensors. */
+  private readonly dtypes = new Map<string, DType>();
+
+  /**
+   * @param model every input has a static shape
+   * @param feeds all of its inputs
+   */
+  constructor(
+    private readonly model: Model,
+    private readonly feeds: Feeds,
+    private readonly runtime: Runtime,
+  ) {
+    const { inputs, initializers } = model.graph;
+    this.types = new Map();
+    for (const { name } of inputs) this.types.set(name, { dtype: feeds[name]!.dtype, dims: [...feeds[name]!.dims] });
+    for (const { name, dtype, dims } of initializers.values()) this.types.set(name, { dtype, dims });
+  }
+
+  /** @throws WhenceError `out-of-memory` for values beyond any memory */
+  async run(): Promise<void> {
+    const { nodes } = this.model.graph;
+    for (let work = nodes.length; ; work += nodes.length) {
+      await this.infer();
+      const open = this.frontier();
+      if (open.length === 0) break;
+      if (work > mostWork) throw this.tooDeep(open[0]!);
+      const deciding = [...new Set(open.flatMap((node) => this.deciding(node)))];
+      const blind = open.filter((node) => this.deciding(node).length === 0);
+      for (const [name, tensor] of Object.entries(await this.compute(deciding))) this.values.set(name, tensor);
+      await this.look(blind.flatMap((node) => this.open(node)));
+    }
+    checkLive(this.model, this.types);
+  }
+
+  /** Some values, computed with nothing but what they need. */
+  async compute(names: readonly string[], shapesOnly = false): Promise<Record<string, Tensor>> {
+    const wanted = names.filter((name) => shapesOnly || !this.feeds[name]);
+    const given: Record<string, Tensor> = {};
+    for (const name of names) if (!wanted.includes(name)) given[name] = this.feeds[name]!;
+    if (wanted.length === 0) return given;
+    const { graph } = this.model;
+    const shapes = shapesOnly ? wanted.map((name) => shapeNode(name, `whence/shape/${name}`)) : [];
+    const outputs = shapesOnly ? shapes.flatMap((node) => node.outputs) : wanted;
+    const all = [...graph.nodes, ...shapes];
+    const { nodes, values } = neededFor(outputs, all, [
+      ...graph.inputs.map(({ name }) => name),
+      ...graph.initializers.keys(),
+    ]);
+    const inputs = graph.inputs.filter(({ name }) => values.has(name));
+    const initializers = new Map([...graph.initializers].filter(([name]) => values.has(name)));
+    const part = { ...this.model, graph: { ...graph, inputs, initializers, nodes, outputs: [] } };
+    const session = await this.runtime.createSession(encodeModel(part, outputs), { cpu: true, optimize: false });
+    try {
+      const found = await session.run(Object.fromEntries(inputs.map(({ name }) => [name, this.feeds[name]!])), outputs);
+      wanted.forEach((name, index) => {
+        given[name] = found[outputs[index]!]!;
+      });
+      return given;
+    } finally {
+      await session.release();
+    }
+  }
+
+  private async infer(): Promise<void> {
+    const inferred = await inferTypes(this.withKnown(), this.runtime);
+    for (const node of this.model.graph.nodes) {
+      for (const name of tensorOutputs(node)) {
+        const found = inferred.get(name);
+        if (!found || this.types.has(name)) continue;
+        this.dtypes.set(name, found.dtype);
+        const type = staticType(found);
+        if (!type) continue;
+        checkValue(type, node, name, this.model.file);
+        this.types.set(name, type);
+      }
+    }
+  }
+
+  /** The graph with what is known by value or by shape in the place of its computation, wherever it is read. */
+  private withKnown(): Model {
+    const { graph } = this.model;
+    const known = (name: string) => `whence/known/${name}`;
+    const initializers = new Map(graph.initializers);
+    for (const [name, tensor] of this.values) {
+      const { dtype, dims } = tensor;
+      initializers.set(known(name), { name: known(name), dtype, dims, bytes: bytesOf(tensor) } satisfies Initializer);
+    }
+    const seen = [...this.seen].map((name) => ({ name: known(name), ...this.types.get(name)! }));
+    const isKnown = (name: string) => this.values.has(name) || this.seen.has(name);
+    const nodes = graph.nodes.map((node) =>
+      node.inputs.some(isKnown)
+        ? { ...node, inputs: node.inputs.map((name) => (isKnown(name) ? known(name) : name)) }
+        : node,
+    );
+    return { ...this.model, graph: { ...graph, inputs: [...graph.inputs, ...seen], initializers, nodes } };
+  }
+
+  /** Nodes with an output of open shape, all of whose inputs come from nodes without. */
+  private frontier(): readonly Node[] {
+    const behind = new Set<string>();
+    const open: Node[] = [];
+    for (const node of this.model.graph.nodes) {
+      const reached = node.inputs.every((input) => !behind.has(input));
+      const settled = this.open(node).length === 0;
+      if (reached && settled) continue;
+      if (reached) open.push(node);
+      for (const name of node.outputs) if (!this.types.has(name)) behind.add(name);
+    }
+    return open;
+  }
+
+  /** Outputs of a node whose shapes are open. */
+  private open(node: Node): readonly string[] {
+    return node.outputs.filter((name) => this.dtypes.has(name) && !this.types.has(name));
+  }
+
+  /** Short inputs of a node that may decide its outputs' shapes and have not been computed yet. */
+  private deciding(node: Node): readonly string[] {
+    return node.inputs.filter((name) => {
+      const type = this.types.get(name);
+      const short = type && product(type.dims) <= longestShape;
+      return short && type.dtype !== 'string' && !this.values.has(name) && !this.model.graph.initializers.has(name);
+    });
+  }
+
+  private async look(names: readonly string[]): Promise<void> {
+    const shapes = await this.compute(names, true);
+    for (const name of names) {
+      const type = { dtype: this.dtypes.get(name)!, dims: numbersOf(shapes[name]!) };
+      this.types.set(name, type);
+      this.seen.add(name);
+    }
+  }
+
+  private tooDeep(node: Node): WhenceError {
+    const { file } = this.model;
+    return new WhenceError(
+      'unsupported-op',
+      `The shapes of the graph hang on too many of its values, from node ${node.name} (${node.op}) on.`,
+      {
+        file,
+        place: `node ${node.name}`,
+        mend: 'Export the model with fixed shapes except for the batch.',
+      },
+    );
+  }
+}
