@@ -20,11 +20,12 @@ interface Exports {
 
 const notFinite = -1;
 const outOfMemory = -2;
-/** WebAssembly memory never shrinks: an instance that has grown past this is let go after its call. */
-const keptBytes = 64 * 2 ** 20;
 const largestBlock = 2 ** 31;
 
-/** Compiles the solver once; every call reuses one instance while it is small. */
+/**
+ * Compiles the solver once; every call reuses one instance, whose memory never shrinks: give it wide matrices in a thread
+ * that ends, and the widest first.
+ */
 export async function loadEigensolver(wasm: Uint8Array): Promise<Eigensolver> {
   const module = await WebAssembly.compile(wasm);
   let idle: Exports | undefined;
@@ -54,7 +55,7 @@ export async function loadEigensolver(wasm: Uint8Array): Promise<Eigensolver> {
     const vectors = new Float64Array(solver.memory.buffer, a, n * n).slice();
     solver.free(a);
     solver.free(w);
-    if (solver.memory.buffer.byteLength <= keptBytes) idle = solver;
+    idle = solver;
     return { values, vectors };
   };
 }

@@ -139,6 +139,7 @@ export class Fit {
     const open = [...wanted].filter(([id]) => !this.bases.has(id));
     const solved = await this.host.eigh(
       open.map(([, matrix]) => matrix),
+      2 ** 30,
       task.signal,
     );
     for (const [index, { vectors }] of solved.entries()) {

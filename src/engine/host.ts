@@ -15,9 +15,13 @@ export interface EngineHost {
     feeds: Feeds,
     requested: string,
   ): Promise<{ readonly runtime: Runtime; readonly reports: readonly ProviderReport[] }>;
-  /** Decomposes symmetric [n, n] matrices, answers in their order. */
+  /**
+   * Decomposes symmetric [n, n] matrices, answers in their order; the matrices may be empty afterwards. `memory` in bytes is
+   * what working space and answers may take together.
+   */
   eigh(
     matrices: readonly { readonly matrix: Float64Array; readonly n: number }[],
+    memory: number,
     signal?: CancelSignal,
   ): Promise<Eigendecomposition[]>;
 }

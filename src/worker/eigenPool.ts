@@ -13,57 +13,100 @@ export interface EigenPoolOptions {
   readonly threads?: number;
 }
 
-/** Decomposes symmetric [n, n] row-major matrices, several at a time; answers in their order. The matrices stay as they are. */
-export type EigenPool = (matrices: readonly EigenTask[], signal?: CancelSignal) => Promise<Eigendecomposition[]>;
+/**
+ * Decomposes symmetric [n, n] row-major matrices, several at a time; answers in their order. Wide matrices are handed over to
+ * threads and are empty afterwards. `memory` in bytes is what all threads together may take; a matrix that needs more than
+ * that is decomposed alone.
+ */
+export type EigenPool = (
+  matrices: readonly EigenTask[],
+  memory: number,
+  signal?: CancelSignal,
+) => Promise<Eigendecomposition[]>;
 
 /** Below this width a matrix takes less time than handing it to a thread. */
 const inProcessWidth = 96;
-/** The solver needs about four times its matrix; all threads together stay below this. */
-const workingBytes = 2 ** 30;
-const workingCopies = 4;
+/** The matrix handed over, LAPACK's copy, its workspace of two more, and the answer. */
+const workingCopies = 5;
+const threadBytes = 24 * 2 ** 20;
 
-/** Threads live for one call: their WebAssembly memories, which never shrink, go with them. */
+/** Bytes that one thread takes to decompose a matrix n wide. */
+export function eigenBytes(n: number): number {
+  return workingCopies * 8 * n ** 2 + threadBytes;
+}
+
 export function eigenPool({ thread, wasm, threads = availableParallelism() }: EigenPoolOptions): EigenPool {
   let here: Promise<Eigensolver> | undefined;
 
-  return async function decomposeAll(matrices, signal) {
+  return async function decomposeAll(matrices, memory, signal) {
     throwIfCancelled(signal);
     const results = new Array<Eigendecomposition>(matrices.length);
-    const large: number[] = [];
+    const wide: number[] = [];
     for (const [index, { matrix, n }] of matrices.entries()) {
       if (n > inProcessWidth) {
-        large.push(index);
+        wide.push(index);
         continue;
       }
       here ??= loadEigensolver(wasm);
       results[index] = (await here)(matrix, n);
     }
-    if (large.length === 0) return results;
-
-    const widthOf = (index: number) => matrices[index]?.n ?? 0;
-    large.sort((a, b) => widthOf(b) - widthOf(a));
-    const each = widthOf(large[0] ?? 0) ** 2 * 8 * workingCopies;
-    const count = Math.max(1, Math.min(threads, large.length, Math.floor(workingBytes / each)));
-    const queue = large.values();
-    const workers = Array.from({ length: count }, () => new Worker(thread, { workerData: wasm }));
-    const cancelled = new Promise<never>((_, reject) => {
-      signal?.addEventListener('abort', () =>
-        reject(new WhenceError('cancelled', 'Cancelled. Finished stages are kept.')),
-      );
-    });
-    try {
-      const drained = workers.map(async (worker) => {
-        for (const index of queue) {
-          const task = matrices[index];
-          if (task) results[index] = await ask(worker, task);
-        }
-      });
-      await Promise.race([Promise.all(drained), cancelled]);
-      return results;
-    } finally {
-      await Promise.all(workers.map((worker) => worker.terminate()));
+    wide.sort((a, b) => matrices[b]!.n - matrices[a]!.n);
+    for (const { indices, count } of sideBySide(wide, (index) => eigenBytes(matrices[index]!.n), memory, threads)) {
+      const solved = await inThreads({ thread, wasm }, indices, matrices, count, signal);
+      for (const [index, result] of solved) results[index] = result;
     }
+    return results;
   };
+}
+
+/**
+ * Cuts tasks, the largest first, into rounds, each with as many threads as its largest tasks leave room for: what comes after
+ * a huge matrix need not wait behind it in one queue.
+ */
+function sideBySide(
+  tasks: readonly number[],
+  bytesOf: (task: number) => number,
+  memory: number,
+  threads: number,
+): { readonly indices: readonly number[]; readonly count: number }[] {
+  if (tasks.length === 0) return [];
+  let count = 0;
+  for (let sum = 0; count < Math.min(threads, tasks.length); count++) {
+    sum += bytesOf(tasks[count]!);
+    if (sum > memory && count > 0) break;
+  }
+  const more = tasks.findIndex((task) => bytesOf(task) * (count + 1) <= memory);
+  const end = count === threads || more < 0 ? tasks.length : Math.max(count, more);
+  const rest = sideBySide(tasks.slice(end), bytesOf, memory, threads);
+  return [{ indices: tasks.slice(0, end), count }, ...rest];
+}
+
+/** Threads live for one round: their WebAssembly memories, which never shrink, go with them. */
+async function inThreads(
+  { thread, wasm }: EigenPoolOptions,
+  indices: readonly number[],
+  matrices: readonly EigenTask[],
+  count: number,
+  signal: CancelSignal | undefined,
+): Promise<Map<number, Eigendecomposition>> {
+  const results = new Map<number, Eigendecomposition>();
+  const queue = indices.values();
+  const workers = Array.from({ length: count }, () => new Worker(thread, { workerData: wasm }));
+  const cancelled = new Promise<never>((_, reject) => {
+    signal?.addEventListener('abort', () =>
+      reject(new WhenceError('cancelled', 'Cancelled. Finished stages are kept.')),
+    );
+  });
+  try {
+    throwIfCancelled(signal);
+    const drained = workers.map(async (worker) => {
+      for (const index of queue) results.set(index, await ask(worker, matrices[index]!));
+    });
+    await Promise.race([Promise.all(drained), cancelled]);
+    return results;
+  } finally {
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
 }
 
 /** Rejects when the thread ends without an answer, however that came. */
@@ -90,8 +133,7 @@ function ask(worker: Worker, { matrix, n }: EigenTask): Promise<Eigendecompositi
     worker.on('message', answered);
     worker.on('error', failed);
     worker.on('exit', ended);
-    const copy = matrix.slice();
-    worker.postMessage({ matrix: copy, n } satisfies EigenTask, [copy.buffer]);
+    worker.postMessage({ matrix, n } satisfies EigenTask, [matrix.buffer as ArrayBuffer]);
   });
 }
 

@@ -32,9 +32,9 @@ export function nodeHost(program: URL, device?: string): EngineHost {
       choosing.catch(() => choices.delete(key));
       return choosing;
     },
-    async eigh(matrices, signal) {
+    async eigh(matrices, memory, signal) {
       pool ??= openPool(program);
-      return (await pool)(matrices, signal);
+      return (await pool)(matrices, memory, signal);
     },
   };
 }

@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Eigendecomposition } from '../../../src/curvature/eigen';
-import { eigenPool } from '../../../src/worker/eigenPool';
+import { eigenBytes, eigenPool } from '../../../src/worker/eigenPool';
 
 const root = join(import.meta.dirname, '../../..');
 const wasm = new Uint8Array(readFileSync(join(root, 'media/eigh.wasm')));
@@ -48,26 +48,42 @@ function residual(matrix: Float64Array, n: number, { values, vectors }: Eigendec
 }
 
 describe('the pool', () => {
-  it('answers in order, small ones here and large ones in threads, and leaves the matrices alone', async () => {
+  it.for([
+    ['with room for all', 2 ** 30],
+    ['with room for the widest alone', eigenBytes(260)],
+    ['with room for none', 1],
+  ] as const)('answers in order, small ones here and large ones in threads, %s', async ([, memory]) => {
     const widths = [3, 200, 96, 257, 97, 1];
     const tasks = widths.map((n, seed) => ({ matrix: symmetric(n, seed), n }));
     const before = tasks.map(({ matrix }) => matrix.slice());
-    const results = await eigenPool({ thread, wasm, threads: 2 })(tasks);
+    const results = await eigenPool({ thread, wasm, threads: 3 })(tasks, memory);
     for (const [index, n] of widths.entries()) {
-      const task = tasks[index];
+      const matrix = before[index];
       const result = results[index];
-      if (!task || !result) throw new Error('an answer is missing');
-      expect(task.matrix).toEqual(before[index]);
+      if (!matrix || !result) throw new Error('an answer is missing');
       expect(result.values).toHaveLength(n);
-      expect(residual(task.matrix, n, result)).toBeLessThan(1e-11);
+      expect(residual(matrix, n, result)).toBeLessThan(1e-11);
     }
+  });
+
+  it('decomposes a matrix whose eigenvalues repeat, wider than one cut of its products', async () => {
+    const n = 330;
+    // I - 2 u uᵀ times a third: a reflection, with one eigenvalue of -1/3 and the rest of 1/3.
+    const matrix = new Float64Array(n * n);
+    for (let i = 0; i < n; i++) for (let j = 0; j < n; j++) matrix[i * n + j] = ((i === j ? 1 : 0) - 2 / n) / 3;
+    const [result] = await eigenPool({ thread, wasm })([{ matrix: matrix.slice(), n }], 2 ** 30);
+    expect(result?.values[0]).toBeCloseTo(-1 / 3, 13);
+    expect(result?.values[1]).toBeCloseTo(1 / 3, 13);
+    expect(residual(matrix, n, result as Eigendecomposition)).toBeLessThan(1e-13);
   });
 
   it('brings the solver’s own errors back from a thread', async () => {
     const matrix = symmetric(150, 1);
     matrix[7] = Number.NaN;
     matrix[7 * 150] = Number.NaN;
-    await expect(eigenPool({ thread, wasm })([{ matrix, n: 150 }])).rejects.toMatchObject({ code: 'not-finite' });
+    await expect(eigenPool({ thread, wasm })([{ matrix, n: 150 }], 2 ** 30)).rejects.toMatchObject({
+      code: 'not-finite',
+    });
   });
 
   it('rejects when a thread crashes or ends', async () => {
@@ -78,15 +94,15 @@ describe('the pool', () => {
     );
     const failing = join(folder, 'failing.mjs');
     writeFileSync(failing, "throw new Error('cannot load');");
-    const task = [{ matrix: symmetric(150, 1), n: 150 }];
-    await expect(eigenPool({ thread: pathToFileURL(crash), wasm })(task)).rejects.toThrow(/exit code 3/);
-    await expect(eigenPool({ thread: pathToFileURL(failing), wasm })(task)).rejects.toThrow(/cannot load/);
+    const task = () => [{ matrix: symmetric(150, 1), n: 150 }];
+    await expect(eigenPool({ thread: pathToFileURL(crash), wasm })(task(), 2 ** 30)).rejects.toThrow(/exit code 3/);
+    await expect(eigenPool({ thread: pathToFileURL(failing), wasm })(task(), 2 ** 30)).rejects.toThrow(/cannot load/);
   });
 
   it('stops when cancelled', async () => {
     const cancel = new AbortController();
     const tasks = [1, 2, 3, 4].map((seed) => ({ matrix: symmetric(700, seed), n: 700 }));
-    const running = eigenPool({ thread, wasm, threads: 1 })(tasks, cancel.signal);
+    const running = eigenPool({ thread, wasm, threads: 1 })(tasks, 2 ** 30, cancel.signal);
     setTimeout(() => cancel.abort(), 100);
     await expect(running).rejects.toMatchObject({ code: 'cancelled' });
   });
