@@ -151,6 +151,7 @@ function courseOf(series: CheckpointSeries, values: Values): Course {
     return true;
   };
   return {
+    length: series.length,
     areTied({ name: a }, { name: b }) {
       const key = [a, b].sort().join('\n');
       const answer = tied.get(key) ?? compare(a, b);

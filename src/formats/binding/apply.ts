@@ -21,6 +21,8 @@ export async function apply(expression: Expression, read: ReadValues): Promise<F
         expression.start,
         expression.length,
       );
+    case 'rows':
+      return pick(await apply(expression.of, read), product(dimsOf(expression.of).slice(1)), expression.rows);
     case 'concat': {
       const parts: Float32Array[] = [];
       for (const part of expression.of) parts.push(await apply(part, read));
@@ -125,6 +127,15 @@ function cut(values: Float32Array, dims: readonly number[], axis: number, start:
     const from = (index * dims[axis]! + start) * inner;
     result.set(values.subarray(from, from + length * inner), index * length * inner);
   }
+  return result;
+}
+
+/** Rows of `width` elements in the order in which they are named. */
+function pick(values: Float32Array, width: number, rows: readonly number[]): Float32Array {
+  const result = new Float32Array(rows.length * width);
+  rows.forEach((row, index) => {
+    result.set(values.subarray(row * width, (row + 1) * width), index * width);
+  });
   return result;
 }
 

@@ -1,9 +1,9 @@
-import { sameDims } from '../../onnx/dims';
+import { product } from '../../onnx/dims';
 import { permute } from './apply';
-import { tensor } from './expression';
+import { type Expression, tensor } from './expression';
 import { endsAlike } from './names';
 import { expressionOf, hasDims, isMatrix, onlyOne, type Search, type Way } from './search';
-import { sameValues } from './values';
+import { sameValues, samplePositions } from './values';
 
 /** Binds initializers to tensors that hold the very same values: as they are, in another shape, transposed. */
 export async function bindEqual(search: Search): Promise<void> {
@@ -17,25 +17,39 @@ export async function bindEqual(search: Search): Promise<void> {
   }
 }
 
-/** Binds initializers of rank 3 and 4 whose values are those of a tensor with its axes in another order. */
+/** Binds initializers whose values are those of a tensor of rank 3 to 5 with its axes in another order, in whatever shape. */
 export async function bindPermuted(search: Search): Promise<void> {
   for (const { initializer, constant } of search.open()) {
     const { name, dims } = initializer;
-    if (constant || dims.length < 3 || dims.length > 4 || search.doubtful.has(name)) continue;
-    const sizes = sorted(dims);
+    if (constant || search.doubtful.has(name)) continue;
     const content = await search.values.ofInitializer(initializer);
-    for (const ref of search.left().filter((one) => sameDims(sorted(one.dims), sizes))) {
+    const found: Expression[] = [];
+    for (const ref of search.tensors) {
+      const rank = ref.dims.length;
+      if (rank < 3 || rank > 5 || product(ref.dims) !== product(dims)) continue;
       const values = await search.values.ofTensor(ref);
-      const perm = permutations(dims.length).find(
-        (order) =>
-          order.every((axis, to) => ref.dims[axis] === dims[to]) &&
-          sameValues(permute(values, ref.dims, order), content),
+      const perm = permutations(rank).find(
+        (order) => mayBe(values, ref.dims, order, content) && sameValues(permute(values, ref.dims, order), content),
       );
-      if (!perm) continue;
-      search.bind(initializer, { kind: 'transpose', of: tensor(ref.name, ref.dims), perm });
-      break;
+      if (perm) found.push({ kind: 'transpose', of: tensor(ref.name, ref.dims), perm });
     }
+    const value = onlyOne(found);
+    if (value) search.bind(initializer, value);
   }
+}
+
+/** Whether a few elements agree, without permuting all of them. */
+function mayBe(values: Float32Array, dims: readonly number[], perm: readonly number[], content: Float32Array): boolean {
+  const strides = dims.map((_, axis) => product(dims.slice(axis + 1)));
+  return samplePositions(content.length).every((position) => {
+    let rest = position;
+    let from = 0;
+    for (const axis of [...perm].reverse()) {
+      from += (rest % dims[axis]!) * strides[axis]!;
+      rest = Math.floor(rest / dims[axis]!);
+    }
+    return values[from] === content[position];
+  });
 }
 
 /**
@@ -74,10 +88,6 @@ export async function bindConstants(search: Search): Promise<void> {
     const rivals = wanted.filter(({ initializer }) => fits.get(initializer.name)!.some(({ ref }) => ref === way?.ref));
     return way && !second && rivals.length === 1 && rivals[0]!.initializer.name === name ? way : undefined;
   });
-}
-
-function sorted(dims: readonly number[]): readonly number[] {
-  return [...dims].sort((a, b) => a - b);
 }
 
 function permutations(length: number): readonly (readonly number[])[] {

@@ -1,16 +1,19 @@
 import { isFloat } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import { elementCount, type TensorRef } from '../tensor';
+import { partlyComputed } from './derived';
 import { bindConstants, bindEqual, bindPermuted } from './equal';
 import { list, modelName, reexport } from './failure';
 import { bindFolded } from './fold';
+import { isStatistic } from './names';
 import { bindJoined, bindSlices } from './pieces';
 import { bindRecurrent } from './recurrent';
-import type { Search } from './search';
+import { bindRows } from './rows';
+import type { Search, Weight } from './search';
 import { isConstant } from './values';
 
 /** The ways in which exporters rearrange weights, each of which may explain what those before it left over. */
-const stages = [bindEqual, bindRecurrent, bindFolded, bindPermuted, bindSlices, bindJoined, bindConstants];
+const stages = [bindEqual, bindRecurrent, bindFolded, bindPermuted, bindSlices, bindRows, bindJoined, bindConstants];
 
 /** Explains a graph's weights by the values of one checkpoint, as far as they go. */
 export async function explain(search: Search): Promise<void> {
@@ -22,7 +25,13 @@ export async function explain(search: Search): Promise<void> {
  * does. To be asked when `explain` is through.
  */
 export async function contradiction(search: Search): Promise<WhenceError | undefined> {
-  return unexplained(search) ?? (await merged(search)) ?? (await leftOut(search)) ?? (await lost(search));
+  return (
+    (await unexplained(search)) ??
+    (await merged(search)) ??
+    (await leftOut(search)) ??
+    (await lost(search)) ??
+    (await partlyComputed(search))
+  );
 }
 
 /** Tensors that fill nothing, and are no second name of one that does. */
@@ -37,26 +46,38 @@ export async function unusedTensors(search: Search): Promise<TensorRef[]> {
 }
 
 /** A weight, or what is named as a tensor is, whose values are none of the checkpoint's. */
-function unexplained(search: Search): WhenceError | undefined {
+async function unexplained(search: Search): Promise<WhenceError | undefined> {
   const { model, checkpoint, doubtful, places, tensors } = search;
   const counts = new Set(tensors.map(({ dims }) => elementCount(dims)));
-  const left = search.left().length;
-  const weight = search.open().find(({ initializer: { name, dims } }) => {
-    if (checkpoint.has(name)) return true;
+  const left = search.left();
+  for (const weight of search.open()) {
+    const { name, dims } = weight.initializer;
     // A table that no tensor has the size of, when every tensor has its place, is a constant of the network.
-    return places.has(name) && (left > 0 || counts.has(elementCount(dims)));
-  });
-  if (!weight) return undefined;
-  const { name, dims } = weight.initializer;
-  const ways = doubtful.get(name)?.map(({ ref, transposed }) => (transposed ? `${ref.name} transposed` : ref.name));
-  const what = ways
-    ? `could be filled by ${ways.join(' or ')}; its name and values do not tell`
-    : 'holds none of the values of the checkpoint that it was exported from: the exporter computed them';
-  return new WhenceError('binding-failed', `The model's weight ${name} [${dims.join(', ')}] ${what}.`, {
-    file: model.file,
-    place: `initializer ${name}`,
-    mend: reexport,
-  });
+    const isWeight = places.has(name) && (left.length > 0 || counts.has(elementCount(dims)));
+    if (!checkpoint.has(name) && !(isWeight && (!weight.constant || (await isRepeated(search, weight))))) continue;
+    const ways = doubtful.get(name)?.map(({ ref, transposed }) => (transposed ? `${ref.name} transposed` : ref.name));
+    const unused = (await unusedTensors(search)).filter(({ name: own }) => !isStatistic(own));
+    const source = unused.length > 0 ? `, perhaps from ${list(unused)}` : '';
+    const what = ways
+      ? `could be filled by ${ways.join(' or ')}; its name and values do not tell`
+      : `holds none of the values of the checkpoint that it was exported from: the exporter computed them${source}`;
+    return new WhenceError('binding-failed', `The model's weight ${name} [${dims.join(', ')}] ${what}.`, {
+      file: model.file,
+      place: `initializer ${name}`,
+      mend: reexport,
+    });
+  }
+  return undefined;
+}
+
+/** Whether a tensor that fills nothing repeats a weight's one number: the ones and zeros of a layer without any do not. */
+async function isRepeated({ values, ...search }: Search, { initializer, sample }: Weight): Promise<boolean> {
+  const count = elementCount(initializer.dims);
+  for (const ref of search.tensors) {
+    if (search.used.has(ref.name) || elementCount(ref.dims) !== count) continue;
+    if ((await values.ofTensor(ref)).every((value) => value === sample[0])) return true;
+  }
+  return false;
 }
 
 /** Tensors that only were equal when the graph was exported, so that it holds one initializer for both. */

@@ -15,6 +15,8 @@ export type Expression =
       readonly start: number;
       readonly length: number;
     }
+  /** Rows along the first axis in any order, each as often as it is named. */
+  | { readonly kind: 'rows'; readonly of: Expression; readonly rows: readonly number[] }
   | { readonly kind: 'concat'; readonly of: readonly Expression[]; readonly axis: number }
   /** Equal blocks of rows in another order: block k of the result is block `order[k]`. ONNX and PyTorch order gates differently. */
   | { readonly kind: 'gates'; readonly of: Expression; readonly order: readonly number[] }
@@ -84,6 +86,8 @@ export function dimsOf(expression: Expression): readonly number[] {
     }
     case 'slice':
       return dimsOf(expression.of).map((dim, axis) => (axis === expression.axis ? expression.length : dim));
+    case 'rows':
+      return [expression.rows.length, ...dimsOf(expression.of).slice(1)];
     case 'concat': {
       const parts = expression.of.map(dimsOf);
       const total = parts.reduce((sum, dims) => sum + dims[expression.axis]!, 0);
@@ -131,6 +135,8 @@ export function describeExpression(expression: Expression): string {
       const range = `${expression.start}:${expression.start + expression.length}`;
       return `${describeExpression(expression.of)}[${before}${range}]`;
     }
+    case 'rows':
+      return `${describeExpression(expression.of)}[${rowsText(expression.rows)}]`;
     case 'concat':
       return `[${expression.of.map(describeExpression).join('; ')}]`;
     case 'gates':
@@ -140,4 +146,8 @@ export function describeExpression(expression: Expression): string {
     case 'folded-bias':
       return `${expression.of ? describeExpression(expression.of) : '0'} · ${expression.normalization.name}`;
   }
+}
+
+function rowsText(rows: readonly number[]): string {
+  return rows.length <= 6 ? rows.join() : `${rows.slice(0, 3).join()},… (${rows.length})`;
 }

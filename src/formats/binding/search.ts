@@ -23,6 +23,8 @@ export interface Way {
 
 /** What only the other checkpoints of a run tell. */
 export interface Course {
+  /** How many checkpoints there are. */
+  readonly length: number;
   /** Whether two tensors hold the same values at every checkpoint of the run. */
   areTied(a: TensorRef, b: TensorRef): Promise<boolean>;
   /** Whether a tensor holds other values at another checkpoint. */
