@@ -1,13 +1,16 @@
 import type { ModelBinding } from '../formats/bind';
+import { sameValues } from '../formats/binding/values';
+import { toFloat32 } from '../formats/tensor';
 import { encodeModel } from '../onnx/encode';
-import type { Model } from '../onnx/graph';
 import type { Feeds, Tensor } from '../onnx/runtime';
-import { fixedBatch } from '../onnx/shape';
+import { fixedBatch, probeTypes } from '../onnx/shape';
+import { withInputs } from '../onnx/weightInputs';
 import { WhenceError } from '../protocol/errors';
 import { type ModelExamples, range } from './examples';
+import { weightNames } from './frozen';
 import type { EngineHost } from './host';
+import { ofModel } from './modelErrors';
 import type { OpenRun } from './openRun';
-import { loadWeights } from './weights';
 
 const examples = 4;
 /** Relative to the largest logit. */
@@ -16,6 +19,7 @@ const tolerance = 1e-4;
 /**
  * Compares the graph's own logits on a few training examples with those that the bound weights of the checkpoint give it
  * that it was exported from, on the CPU. A graph of none of the checkpoints has nothing to be compared with.
+ * @param weights of that checkpoint, by `bindings`
  * @throws WhenceError `binding-failed` where they differ
  */
 export async function confirmBinding(
@@ -23,18 +27,23 @@ export async function confirmBinding(
   host: EngineHost,
   { bindings, exportedFrom }: ModelBinding,
   train: ModelExamples,
+  weights: Feeds,
 ): Promise<void> {
   if (exportedFrom === undefined) return;
   const batch = fixedBatch(run.model) ?? Math.min(examples, train.length);
   const { inputs } = await train.batch(range(0, Math.min(batch, train.length)), batch);
   const data = { [run.input.name]: inputs };
-  const own = await logitsOf(run.model, run.logits, host, data);
-  const weights = await loadWeights(run, host, bindings, exportedFrom);
-  const bound = await logitsOf(withInputs(run.model, weights), run.logits, host, { ...data, ...weights });
-  const scale = own.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
-  const error = own.reduce((largest, value, index) => Math.max(largest, Math.abs(value - bound[index]!)), 0);
+  const others = await ownWeights(run, weights);
+  const [own, bound] = await logitsOf(run, host, weightNames(run, bindings), [
+    { ...data, ...weights, ...others },
+    { ...data, ...weights },
+  ]).catch((error: unknown) => {
+    throw ofModel(error, run.model.file);
+  });
+  const scale = own!.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  const error = own!.reduce((largest, value, index) => Math.max(largest, Math.abs(value - bound![index]!)), 0);
   // Written so that NaN is a difference too.
-  if (own.length === bound.length && error <= tolerance * scale) return;
+  if (own!.length === bound!.length && error <= tolerance * scale) return;
   throw new WhenceError(
     'binding-failed',
     `With the weights of step ${run.checkpoints[exportedFrom]!.step}, which it was exported from, the model's output differs from its own by ${error.toPrecision(2)} of ${scale.toPrecision(2)}.`,
@@ -46,23 +55,33 @@ export async function confirmBinding(
   );
 }
 
-/** The model with initializers as inputs instead. */
-function withInputs(model: Model, weights: Feeds): Model {
-  const { graph } = model;
-  const inputs = Object.entries(weights).map(([name, { dtype, dims }]) => ({ name, dtype, dims }));
-  const initializers = new Map([...graph.initializers].filter(([name]) => !(name in weights)));
-  return { ...model, graph: { ...graph, inputs: [...graph.inputs, ...inputs], initializers } };
+/** The graph's own weights, those left out that equal the given ones bit by bit: big models are not held in memory twice. */
+async function ownWeights(run: OpenRun, weights: Feeds): Promise<Feeds> {
+  const others: Record<string, Tensor> = {};
+  for (const [name, given] of Object.entries(weights)) {
+    const initializer = run.model.graph.initializers.get(name);
+    if (!initializer) continue;
+    const own = await run.readInitializer(initializer);
+    if (!sameValues(toFloat32(own), toFloat32(given))) others[name] = own;
+  }
+  return others;
 }
 
-async function logitsOf(model: Model, logits: string, host: EngineHost, feeds: Feeds): Promise<Float32Array> {
-  const session = await host.cpu.createSession(encodeModel(model), { cpu: true });
+/** Logits that one session gives with each of several feeds. */
+async function logitsOf(
+  run: OpenRun,
+  host: EngineHost,
+  weights: ReadonlySet<string>,
+  feeds: readonly Feeds[],
+): Promise<readonly Float32Array[]> {
+  // Refuses a graph that would fill the memory, before anything of it is computed.
+  await probeTypes(run.model, host.cpu, feeds[0]!, weights);
+  const session = await host.cpu.createSession(encodeModel(withInputs(run.model, weights)), { cpu: true });
   try {
-    return valuesOf((await session.run(feeds, [logits]))[logits]!);
+    const logits: Float32Array[] = [];
+    for (const one of feeds) logits.push(toFloat32((await session.run(one, [run.logits]))[run.logits]!));
+    return logits;
   } finally {
     await session.release();
   }
-}
-
-function valuesOf({ data }: Tensor): Float32Array {
-  return data instanceof Float32Array ? data : Float32Array.from(data as Float64Array);
 }

@@ -14,6 +14,7 @@ import type { Problem } from '../protocol/model';
 import { confirmBinding } from './confirm';
 import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
+import { withFrozen } from './frozen';
 import type { EngineHost } from './host';
 import type { OpenRun } from './openRun';
 import { affordableBatch, subjectOf } from './subject';
@@ -50,11 +51,13 @@ export class Network {
 
   static async open(run: OpenRun, host: EngineHost, train: ModelExamples): Promise<Network> {
     const binding = await bind(run, host);
-    await confirmBinding(run, host, binding, train);
-    const { bindings } = binding;
-    const batch = fixedBatch(run.model) ?? (await affordableBatch(run, host, bindings, train));
-    const training = await subjectOf(run, host, bindings, train, batch);
-    return new Network(run, host, binding, training, train);
+    const { bindings, exportedFrom = run.checkpoints.length - 1 } = binding;
+    const ready = await withFrozen(run, bindings);
+    const weights = await loadWeights(ready, host, bindings, exportedFrom);
+    await confirmBinding(ready, host, binding, train, weights);
+    const batch = fixedBatch(run.model) ?? (await affordableBatch(ready, host, bindings, train, weights));
+    const training = await subjectOf(ready, host, bindings, train, batch, weights);
+    return new Network(ready, host, binding, training, train);
   }
 
   /** The device that gradients run on: compared with the CPU on this very graph when it is first wanted. */
@@ -119,7 +122,9 @@ export class Network {
     const batch = fixedBatch(this.run.model) ?? Math.min(queryBatch, this.training.batch);
     let subject = this.subjects.get(batch);
     if (!subject) {
-      subject = subjectOf(this.run, this.host, this.binding.bindings, this.probe, batch);
+      const { run, host, binding, probe } = this;
+      const weights = loadWeights(run, host, binding.bindings, run.checkpoints.length - 1);
+      subject = weights.then((fed) => subjectOf(run, host, binding.bindings, probe, batch, fed));
       this.subjects.set(batch, subject);
     }
     return subject;

@@ -10,8 +10,9 @@ import { WhenceError } from '../protocol/errors';
 import type { Checkpoint, LossKind, Segment, TrainingRun } from '../protocol/model';
 import { findCheckpoints } from './checkpointFiles';
 import { parseConfig, type RunConfig } from './config';
+import { externalFiles, initializerReader } from './initializers';
 import { type RunHash, runFingerprint, runHash } from './runHash';
-import { defaultFisher, externalFiles, readInitializer, readRunModel, withExternalData } from './runModel';
+import { defaultFisher, readRunModel } from './runModel';
 import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
 
 const defaultSegments = 3;
@@ -40,6 +41,8 @@ export interface OpenRun {
   readonly fingerprint: string;
   readonly hash: RunHash;
   readonly readInitializer: (initializer: Initializer) => Promise<Tensor>;
+  /** Weights that no checkpoint fills: inputs of the model, of one value for all checkpoints. Known once weights are bound. */
+  readonly frozen: readonly Initializer[];
 }
 
 /** Opens the run that a `whence.json` describes; the first thing that doesn't fit is the error. */
@@ -50,10 +53,8 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
 /** Opens a run by a configuration that stands, or would stand, at `path`. */
 export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
   const folder = files.dirname(path);
-  const read = await readRunModel(resolvePath(folder, config.model, files), files);
-  const { input, logits, outputs } = read;
-  const model = await withExternalData(read.model, files);
-  const modelFiles = [read.model.file, ...externalFiles(read.model, files)];
+  const { model, input, logits, outputs } = await readRunModel(resolvePath(folder, config.model, files), files);
+  const modelFiles = [model.file, ...externalFiles(model, files)];
   const log =
     config.log === undefined
       ? undefined
@@ -87,7 +88,8 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     modelFiles,
     fingerprint: (await files.exists(path)) ? await fingerprintOf(config, path, modelFiles, files) : '',
     hash: runHash(config, folder, modelFiles, checkpoints, fisher, files),
-    readInitializer: (initializer) => readInitializer(initializer, model, files),
+    readInitializer: initializerReader(model, files),
+    frozen: [],
   };
 }
 

@@ -7,9 +7,10 @@ import { findCheckpoints } from './checkpointFiles';
 import type { CheckpointGroup } from './checkpointGroups';
 import { parseConfig } from './config';
 import type { Discovery } from './discover';
+import { initializerReader } from './initializers';
 import { homeOf, isInside, nearest, ownFolder } from './planPlaces';
 import { chooseSplits, type PlannedSplit, problemOf } from './planSplits';
-import { readInitializer, readRunModel } from './runModel';
+import { readRunModel } from './runModel';
 import { readScript, type ScriptFacts } from './trainingScript';
 import { seriesOf } from './weights';
 
@@ -130,9 +131,7 @@ async function chooseModel(
   for (const path of models.slice(0, mostModels)) {
     try {
       const { model, input } = await readRunModel(path, files);
-      await bindModel(model, seriesOf(group.checkpoints, files), (initializer) =>
-        readInitializer(initializer, model, files),
-      );
+      await bindModel(model, seriesOf(group.checkpoints, files), initializerReader(model, files));
       const dims = input.dims?.slice(1) ?? [];
       const isStatic = dims.length > 0 && dims.every((dim) => typeof dim === 'number');
       return { model: path, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };

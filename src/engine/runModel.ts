@@ -1,14 +1,14 @@
 import type { FisherKind } from '../curvature/fisher';
 import type { Files } from '../formats/bytes';
-import { resolvePath } from '../formats/datasets';
 import { decodeModel } from '../onnx/decode';
-import type { Initializer, Model, ValueInfo } from '../onnx/graph';
-import type { Tensor } from '../onnx/runtime';
-import { tensorFromBytes } from '../onnx/tensor';
+import type { Model, ValueInfo } from '../onnx/graph';
+import { withReferences } from '../onnx/references';
 import { WhenceError } from '../protocol/errors';
 
 /** The exact Fisher costs one backward pass a class: up to here that is cheap, and it has no sampling noise. */
 const exactFisherClasses = 20;
+/** Protocol buffers, which ONNX files are, hold no more. */
+const largestFile = 2 ** 31;
 
 /** A model file with the one input that data feeds and the one output that losses read. */
 export interface RunModel {
@@ -20,8 +20,7 @@ export interface RunModel {
 }
 
 export async function readRunModel(path: string, files: Files): Promise<RunModel> {
-  const source = await files.open(path);
-  const model = decodeModel(await source.read(0, source.size), path);
+  const model = await readModel(path, files);
   const { inputs, outputs, initializers } = model.graph;
   const fed = inputs.filter(({ name }) => !initializers.has(name));
   const mend = 'Export the model so that it takes one batch of numbers and returns logits.';
@@ -38,36 +37,17 @@ export async function readRunModel(path: string, files: Files): Promise<RunModel
   return { model, input: fed[0]!, logits: output.name, outputs: typeof width === 'number' ? width : undefined };
 }
 
-/** Absolute paths of the files beside the model that hold its larger tensors, as exporters write them by default. */
-export function externalFiles({ graph, file }: Model, files: Files): string[] {
-  const locations = [...graph.initializers.values()].flatMap(({ external }) => (external ? [external.location] : []));
-  return [...new Set(locations)].map((location) => resolvePath(files.dirname(file), location, files));
-}
-
-/** The model with its external data in memory: graphs made from it have no folder that they could refer to. */
-export async function withExternalData(model: Model, files: Files): Promise<Model> {
-  const initializers = new Map<string, Initializer>();
-  for (const [key, initializer] of model.graph.initializers) {
-    const { name, dtype, dims, external } = initializer;
-    const bytes = external ? await readExternal(external, model, files) : undefined;
-    initializers.set(key, bytes ? { name, dtype, dims, bytes } : initializer);
+/** Only the graph stays in memory: weights are referred to, in this file and in those beside it. */
+async function readModel(path: string, files: Files): Promise<Model> {
+  const source = await files.open(path);
+  if (source.size > largestFile) {
+    throw new WhenceError('malformed-file', `An ONNX file is smaller than 2 GB; this one has ${source.size} bytes.`, {
+      file: path,
+      mend: 'Export the model with external data, as torch.onnx.export does by itself for large models.',
+    });
   }
-  return { ...model, graph: { ...model.graph, initializers } };
-}
-
-/** An initializer's values, from the model or from the file that it refers to beside it. */
-export async function readInitializer(initializer: Initializer, model: Model, files: Files): Promise<Tensor> {
-  const { dtype, dims, bytes, external } = initializer;
-  return tensorFromBytes(dtype, dims, bytes ?? (await readExternal(external!, model, files)));
-}
-
-async function readExternal(
-  { location, offset, length }: NonNullable<Initializer['external']>,
-  model: Model,
-  files: Files,
-): Promise<Uint8Array> {
-  const source = await files.open(resolvePath(files.dirname(model.file), location, files));
-  return source.read(offset, length ?? source.size - offset);
+  const bytes = await source.read(0, source.size);
+  return withReferences(decodeModel(bytes, path), bytes, files.basename(path));
 }
 
 export function defaultFisher(classes: number): FisherKind {

@@ -5,10 +5,14 @@ import type { Binding } from '../formats/bind';
 import { checkLabels } from '../formats/datasets';
 import { elementCount, formatDims } from '../formats/tensor';
 import { lower } from '../onnx/lowering';
+import type { Feeds } from '../onnx/runtime';
 import { probeTypes } from '../onnx/shape';
+import { withInputs } from '../onnx/weightInputs';
 import { WhenceError } from '../protocol/errors';
 import { type ModelExamples, range } from './examples';
+import { weightNames } from './frozen';
 import type { EngineHost } from './host';
+import { ofModel } from './modelErrors';
 import type { OpenRun } from './openRun';
 import { searchedWeights } from './trainedWeights';
 
@@ -16,42 +20,50 @@ import { searchedWeights } from './trainedWeights';
 const batchBytes = 192 * 2 ** 20;
 const largestBatch = 512;
 
-/** The run's graph at one batch size, lowered, its shapes and the order of its rows probed with real examples. */
+/**
+ * The run's graph at one batch size, lowered, its shapes and the order of its rows probed with real examples.
+ * @param weights of any checkpoint
+ */
 export async function subjectOf(
   run: OpenRun,
   host: EngineHost,
   bindings: readonly Binding[],
   examples: ModelExamples,
   batch: number,
+  weights: Feeds,
 ): Promise<Subject> {
   const { inputs } = await examples.batch(range(0, Math.min(batch, examples.length)), batch);
-  const probed = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs }).catch((error: unknown) => {
+  const fed = weightNames(run, bindings);
+  const probed = await probeTypes(run.model, host.cpu, { [run.input.name]: inputs }, fed).catch((error: unknown) => {
     throw ofModel(error, run.model.file);
   });
   const { model, types } = lower({ model: run.model, types: probed });
   checkLogits(run, types.get(run.logits)!.dims, batch);
   const search: SiteSearch = { model, types, batch, ...searchedWeights(bindings) };
-  const rowOrders = await rowOrdersOf(run, host, search, examples);
+  const rowOrders = await rowOrdersOf(run, host, search, examples, weights);
   const trained = new Set(bindings.map(({ initializer }) => initializer));
   const sites = findSites({ ...search, rowOrders });
   return { model, types, batch, logits: run.logits, loss: run.loss, trained, sites };
 }
 
 /** Two batches of copies of one example, another in their second row, tell which rows are an example's own. */
-async function rowOrdersOf(run: OpenRun, host: EngineHost, search: SiteSearch, examples: ModelExamples) {
+async function rowOrdersOf(
+  run: OpenRun,
+  host: EngineHost,
+  search: SiteSearch,
+  examples: ModelExamples,
+  weights: Feeds,
+) {
   const { batch } = search;
   const copies = (second: number) => Array.from({ length: batch }, (_, row) => (row === 1 ? second : 0));
   const one = await examples.batch(copies(0), batch);
   const other = await examples.batch(copies(examples.length - 1), batch);
-  const feeds = [{ [run.input.name]: one.inputs }, { [run.input.name]: other.inputs }] as const;
-  return probeRowOrders(search.model, host.cpu, feeds, { batch, changed: 1 }, weightedActivations(search));
-}
-
-/** What the runtime says of the user's own graph is an error of its file. */
-function ofModel(error: unknown, file: string): unknown {
-  if (!(error instanceof WhenceError) || error.code !== 'runtime-failed') return error;
-  const mend = 'Export the model again, and try it with onnxruntime on one batch of the data.';
-  return new WhenceError(error.code, error.message, { file, mend, ...error.details }, { cause: error });
+  const feeds = [
+    { ...weights, [run.input.name]: one.inputs },
+    { ...weights, [run.input.name]: other.inputs },
+  ] as const;
+  const model = withInputs(search.model, new Set(Object.keys(weights)));
+  return probeRowOrders(model, host.cpu, feeds, { batch, changed: 1 }, weightedActivations(search));
 }
 
 function checkLogits(run: OpenRun, dims: readonly number[], batch: number): void {
@@ -91,9 +103,10 @@ export async function affordableBatch(
   host: EngineHost,
   bindings: readonly Binding[],
   examples: ModelExamples,
+  weights: Feeds,
 ): Promise<number> {
   const size = Math.min(4, examples.length);
-  const { types, logits, sites } = await subjectOf(run, host, bindings, examples, size);
+  const { types, logits, sites } = await subjectOf(run, host, bindings, examples, size, weights);
   // Patches, gradients and the per-example gradient of a site with several positions are values that only the taps add.
   let bytes = sites
     .filter((site) => site.positions > 1)
@@ -102,7 +115,8 @@ export async function affordableBatch(
       0,
     );
   for (const [name, { dtype, dims }] of types) {
-    if (dtype === 'float32' && !run.model.graph.initializers.has(name)) bytes += (4 * elementCount(dims)) / size;
+    const isWeight = run.model.graph.initializers.has(name) || weights[name] !== undefined;
+    if (dtype === 'float32' && !isWeight) bytes += (4 * elementCount(dims)) / size;
   }
   const passes = 3 + (types.get(logits)!.dims[1] ?? 1);
   return Math.max(1, Math.min(largestBatch, examples.length, Math.floor(batchBytes / (bytes * passes))));

@@ -55,7 +55,10 @@ export function bindingProblems({ model, checkpoints }: OpenRun, { exportedFrom,
   return problems;
 }
 
-/** A checkpoint's tensors as inputs of the graph; refuses what is missing, misshapen or not finite. */
+/**
+ * A checkpoint's tensors, and the weights that no checkpoint holds, as inputs of the graph; refuses what is missing,
+ * misshapen or not finite.
+ */
 export async function loadWeights(
   run: OpenRun,
   host: EngineHost,
@@ -68,6 +71,7 @@ export async function loadWeights(
     const { dims } = run.model.graph.initializers.get(initializer)!;
     feeds[initializer] = { dtype: 'float32', dims, data: await apply(value, read) };
   }
+  for (const initializer of run.frozen) feeds[initializer.name] = await run.readInitializer(initializer);
   return feeds;
 }
 

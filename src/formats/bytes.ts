@@ -30,6 +30,8 @@ export interface Files {
   join(...parts: readonly string[]): string;
   dirname(path: string): string;
   basename(path: string): string;
+  /** Where a path really leads, all links followed. */
+  resolveLinks(path: string): Promise<string>;
   /** `to` as seen from the folder `from`, with forward slashes. */
   relative(from: string, to: string): string;
 }

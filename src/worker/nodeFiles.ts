@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
@@ -31,6 +31,7 @@ export function nodeFiles(inflatedLimit = defaultInflatedLimit): Files {
     join: (...parts) => join(...parts),
     dirname: (path) => dirname(path),
     basename: (path) => basename(path),
+    resolveLinks: (path) => naming(path, () => realpath(path)),
     relative: (from, to) => relative(from, to).split(sep).join('/'),
   };
 }

@@ -6,8 +6,9 @@ import { confirmBinding } from '../../../src/engine/confirm';
 import { createEngine } from '../../../src/engine/engine';
 import type { EngineHost } from '../../../src/engine/host';
 import { modelExamples } from '../../../src/engine/loadedRun';
-import { openRun } from '../../../src/engine/openRun';
+import { type OpenRun, openRun } from '../../../src/engine/openRun';
 import { bind, bindingProblems, loadOutputScales, loadWeights } from '../../../src/engine/weights';
+import type { Binding } from '../../../src/formats/bind';
 import { openCheckpoint } from '../../../src/formats/checkpoints';
 import { readNpy } from '../../../src/formats/npy';
 import { readFloat32 } from '../../../src/formats/tensor';
@@ -49,11 +50,14 @@ async function foldedRun(steps: readonly number[], variant = 'dynamo') {
   return { run, train: (await modelExamples(run)).get('train')! };
 }
 
+const weightsOf = (run: OpenRun, bindings: readonly Binding[], checkpoint: number) =>
+  loadWeights(run, host, bindings, checkpoint);
+
 test('the weights of the checkpoint that the model was exported from give its own output', async () => {
   const { run, train } = await foldedRun([1, 2, 3]);
   const binding = await bind(run, host);
   expect(binding.exportedFrom).toBe(2);
-  await confirmBinding(run, host, binding, train);
+  await confirmBinding(run, host, binding, train, await weightsOf(run, binding.bindings, 2));
   expect(bindingProblems(run, binding)).toEqual([]);
 });
 
@@ -68,7 +72,9 @@ test('weights in the places of one another are found out by the output', async (
     ...one,
     initializer: swapped.get(one.initializer) ?? one.initializer,
   }));
-  const error = await failure(confirmBinding(run, host, { ...binding, bindings }, train));
+  const error = await failure(
+    confirmBinding(run, host, { ...binding, bindings }, train, await weightsOf(run, bindings, 2)),
+  );
   expect(error.code).toBe('binding-failed');
   expect(error.message).toContain('differs from its own');
 });
@@ -77,7 +83,7 @@ test('a checkpoint in the middle is told as the one that the model was exported 
   const { run, train } = await foldedRun([1, 3, 2]);
   const binding = await bind(run, host);
   expect(binding.exportedFrom).toBe(1);
-  await confirmBinding(run, host, binding, train);
+  await confirmBinding(run, host, binding, train, await weightsOf(run, binding.bindings, 1));
   expect(bindingProblems(run, binding)[0]!.message).toContain('exported from step 20');
 });
 
