@@ -93,6 +93,12 @@ const thresholdedRelu: GradientRule = (b, node, [g]) => {
   return [gate(b, b.greater(x, b.scalar(floatOf(node, 'alpha', 1), x)), g!)];
 };
 
+/** y = x + bias below -lambd, x - bias above lambd, else 0. */
+const shrink: GradientRule = (b, node, [g]) => {
+  const x = node.inputs[0]!;
+  return [gate(b, b.greater(b.abs(x), b.scalar(floatOf(node, 'lambd', 0.5), x)), g!)];
+};
+
 export const activation: GradientRules = {
   Relu: unary((b, _x, y, g) => gate(b, positive(b, y), g)),
   LeakyRelu: (b, node, [g]) => [b.where(positive(b, node.inputs[0]!), g!, b.scale(g!, floatOf(node, 'alpha', 0.01)))],
@@ -107,6 +113,7 @@ export const activation: GradientRules = {
   Sigmoid: unary((b, _x, y, g) => b.mul(g, b.mul(y, complement(b, y)))),
   Softplus: unary((b, x, _y, g) => b.mul(g, sigmoid(b, x))),
   Softsign: unary((b, x, _y, g) => b.div(g, b.square(b.add(b.abs(x), b.scalar(1, x))))),
+  Shrink: shrink,
   ThresholdedRelu: thresholdedRelu,
   Tanh: unary((b, _x, y, g) => b.mul(g, complement(b, b.square(y)))),
 };

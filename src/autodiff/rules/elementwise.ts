@@ -129,6 +129,8 @@ export const elementwise: GradientRules = {
   Floor: flat,
   Ceil: flat,
   Round: flat,
+  EyeLike: flat,
+  Hardmax: flat,
   Cast: unary((b, x, _y, g) => b.cast(g, b.dtype(x))),
   CastLike: (b, node, [g]) => [b.cast(g!, b.dtype(node.inputs[0]!)), null],
   Identity: unary((_b, _x, _y, g) => g),

@@ -10,6 +10,7 @@ import { pooling, portablePooling } from './pooling';
 import { reduce } from './reduce';
 import { resampling } from './resampling';
 import { reshape } from './reshape';
+import { scattering } from './scatter';
 import { trigonometry } from './trigonometry';
 
 /** Every op of ONNX's own domain that can be differentiated. What these rules emit is among them. */
@@ -20,6 +21,7 @@ export const gradientRules: GradientRules = {
   ...einsums,
   ...reshape,
   ...indexing,
+  ...scattering,
   ...resampling,
   ...trigonometry,
   ...reduce,

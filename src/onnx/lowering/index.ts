@@ -2,21 +2,31 @@ import { GraphBuilder } from '../builder';
 import type { Model, Node } from '../graph';
 import type { ProbedType } from '../shape';
 import { attention } from './attention';
+import { fourier } from './fourier';
 import { fused } from './fused';
+import { losses } from './losses';
 import type { Lowering, Lowerings, Sequences } from './lowering';
 import { normalization } from './normalization';
+import { products } from './products';
 import { quantization } from './quantization';
 import { recurrent } from './recurrent';
+import { sampling } from './sampling';
 import { sequence } from './sequence';
+import { windows } from './windows';
 
 /** Ops that are written as simpler ones before a graph is differentiated; of other domains by `domain.op`. */
 export const lowerings: Lowerings = {
   ...attention,
+  ...fourier,
   ...fused,
+  ...losses,
   ...normalization,
+  ...products,
   ...quantization,
   ...recurrent,
+  ...sampling,
   ...sequence,
+  ...windows,
 };
 
 /** A graph at one batch size. */

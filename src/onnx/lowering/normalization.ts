@@ -94,10 +94,27 @@ const lpNormalization: Lowering = (b, node) => {
   return [b.div(x, first ? total : b.sqrt(total))];
 };
 
+/** y = x / (bias + alpha / size · Σ x² of `size` neighbouring channels)^beta. */
+const localResponse: Lowering = (b, node) => {
+  const x = node.inputs[0]!;
+  const size = intOf(node, 'size', 1);
+  const rank = b.dims(x).length;
+  const sides = (length: number): readonly number[] => range(rank).map((axis) => (axis === 1 ? length : 0));
+  const squares = b.pad(b.square(x), sides(Math.floor((size - 1) / 2)), sides(Math.ceil((size - 1) / 2)));
+  const channels = b.dims(x)[1]!;
+  const sum = range(size)
+    .map((start) => b.slice(squares, [start], [start + channels], [1]))
+    .reduce((total, part) => b.add(total, part));
+  const scaled = b.scale(sum, floatOf(node, 'alpha', 1e-4) / size);
+  const base = b.add(scaled, b.scalar(floatOf(node, 'bias', 1), x));
+  return [b.div(x, b.pow(base, b.scalar(floatOf(node, 'beta', 0.75), x)))];
+};
+
 export const normalization: Lowerings = {
   GroupNormalization: groupNormalization,
   InstanceNormalization: instanceNormalization,
   LayerNormalization: layerNormalization,
+  LRN: localResponse,
   LpNormalization: lpNormalization,
   MeanVarianceNormalization: meanVarianceNormalization,
   RMSNormalization: rootMeanSquare,

@@ -28,6 +28,15 @@ export const functions: readonly GradientCheck[] = [
     attributes: { alpha: float(0.27) },
   },
   {
+    op: 'Shrink',
+    what: 'soft',
+    inputs: { x: apart([3, 5], 'float32') },
+    attributes: { lambd: float(0.23), bias: float(0.23) },
+  },
+  { op: 'Shrink', what: 'hard', inputs: { x: apart([15], 'float32') }, attributes: { lambd: float(0.41) } },
+  { op: 'Hardmax', what: 'a middle axis', inputs: { x: apart([2, 3, 2], 'float32') }, attributes: { axis: int(1) } },
+  { op: 'EyeLike', what: 'above the diagonal', inputs: { x: f32(3, 4) }, attributes: { k: int(1) } },
+  {
     op: 'Mod',
     what: 'both signs',
     inputs: { a: tensorOf('float64', [4], [5.3, -5.3, 0.7, 2.2]), b: f64([1], 2, 3) },

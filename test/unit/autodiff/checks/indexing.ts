@@ -33,6 +33,22 @@ export const indexing: readonly GradientCheck[] = [
     inputs: { x: f64([3, 2]), i: tensorOf('int64', [3, 2], [0, 1, 2, 0, 0, -1]), u: f64([3]) },
     attributes: { reduction: string('add') },
   },
+  ...['max', 'min'].flatMap((kind): GradientCheck[] => [
+    {
+      op: 'ScatterElements',
+      what: `the ${kind}, of one element or several`,
+      inputs: { x: apart([2, 4]), i: tensorOf('int64', [2, 3], [0, 0, 3, 2, 1, -1]), u: f64([2, 3], -0.04, 0.04) },
+      attributes: { axis: int(1), reduction: string(kind) },
+      opset: 18,
+    },
+    {
+      op: 'ScatterND',
+      what: `the ${kind} of rows`,
+      inputs: { x: apart([4, 2]), i: tensorOf('int64', [3, 1], [2, 0, 2]), u: f64([3, 2], -0.04, 0.04) },
+      attributes: { reduction: string(kind) },
+      opset: 18,
+    },
+  ]),
   { op: 'TopK', what: 'the largest two', inputs: { x: apart([3, 5]) }, constants: { k: i64(2) }, outputs: 2 },
   {
     op: 'TopK',

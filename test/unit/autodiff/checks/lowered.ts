@@ -1,6 +1,7 @@
 import type { Tensor } from '../../../../src/onnx/runtime';
 import { tensorOf } from '../../../../src/onnx/tensor';
 import type { GradientCheck } from '../gradientCheck';
+import { layers } from './layers';
 import { apart, f32, float, i64, int, string } from './tensors';
 
 /** Ops that are written as simpler ones before they are differentiated. */
@@ -309,4 +310,5 @@ export const lowered: readonly GradientCheck[] = [
   ...fused,
   ...quantization,
   ...sequence,
+  ...layers,
 ];
