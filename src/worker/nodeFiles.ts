@@ -1,5 +1,4 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, readdir, readFile, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
@@ -7,6 +6,7 @@ import { gunzip } from 'node:zlib';
 import type { ByteSource, FileEntry, Files } from '../formats/bytes';
 import { WhenceError } from '../protocol/errors';
 import { fileError, systemCode } from './fileErrors';
+import { FileHashes } from './fileHashes';
 import { fileSource, memorySource } from './fileSource';
 
 /** Most bytes that a `.gz` may inflate to: a bomb of a few MB would otherwise fill the memory. */
@@ -16,13 +16,14 @@ const inflate = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzi
 
 /** The file system of this machine, on node:fs. `inflatedLimit`: most bytes that one `.gz` may inflate to. */
 export function nodeFiles(inflatedLimit = defaultInflatedLimit): Files {
+  const hashes = new FileHashes();
   return {
     open: (path) => naming(path, () => openSource(path, inflatedLimit)),
     list: (folder) => naming(folder, () => listFolder(folder)),
     exists: (path) => naming(path, () => isThere(path)),
     write: (path, chunks) => naming(path, () => replaceFile(path, chunks)),
     remove: (path) => naming(path, () => removeFile(path)),
-    hashFile: (path) => naming(path, () => hashFile(path)),
+    hashFile: (path) => naming(path, () => hashes.of(path)),
     hashBytes(parts) {
       const hash = createHash('sha256');
       for (const part of parts) hash.update(part);
@@ -140,10 +141,4 @@ async function removeFile(path: string): Promise<void> {
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
   }
-}
-
-async function hashFile(path: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(path, { highWaterMark: 2 ** 20 })) hash.update(chunk);
-  return hash.digest('hex');
 }

@@ -104,6 +104,18 @@ describe('reading', () => {
     expect(await files.hashFile(path)).toBe(files.hashBytes([new Uint8Array(await readFile(path))]));
   });
 
+  it('hashes a file again once it has changed, be it of the same length', async () => {
+    const path = join(folder, 'weights.bin');
+    const hashOf = (content: Uint8Array) => files.hashBytes([content]);
+    await writeFile(path, bytes(1_000));
+    expect(await files.hashFile(path)).toBe(hashOf(bytes(1_000)));
+    // By now the file counts as settled, and its hash is kept.
+    await new Promise((resolve) => setTimeout(resolve, 2_100));
+    expect(await files.hashFile(path)).toBe(hashOf(bytes(1_000)));
+    await writeFile(path, bytes(1_000).reverse());
+    expect(await files.hashFile(path)).toBe(hashOf(bytes(1_000).reverse()));
+  });
+
   it('refuses cut, damaged and exploding .gz files', async () => {
     const packed = gzipSync(bytes(100_000));
     const at = async (name: string, content: Uint8Array) => {
