@@ -17,6 +17,7 @@ export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'source', label: 'SOURCE' },
   { value: 'influence-functions', label: 'Influence functions' },
   { value: 'tracin', label: 'TracIn' },
+  { value: 'gradient-dot', label: 'Gradient dot product' },
 ];
 
 export const phases: Readonly<Record<Phase, string>> = {
@@ -129,5 +130,7 @@ export function methodMeaning({ influence }: InfluenceResult): string {
       return 'Influence functions look at the last checkpoint alone.';
     case 'tracin':
       return 'TracIn adds up gradient products over the checkpoints, without curvature.';
+    case 'gradient-dot':
+      return 'The gradient dot product is of the last checkpoint alone, without curvature or scale.';
   }
 }

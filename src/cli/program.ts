@@ -12,6 +12,7 @@ import { interruptible } from './interrupt';
 import { progressLine } from './progressLine';
 import { parseQueries, parseQuery } from './queries';
 import type { CommandSession } from './session';
+import { methodNames } from './words';
 
 export const exitCodes = { ok: 0, error: 1, usage: 2, cancelled: 130 } as const;
 
@@ -112,9 +113,7 @@ function common(command: Command): Command {
 const runOption = () => new Option('--run <name>', 'which run, where the folder has several');
 const deviceOption = () => new Option('--device <name>', "auto, cpu, cuda, webgpu, ... (default: the run's own)");
 const method = () =>
-  new Option('--method <name>', 'how to attribute')
-    .choices(['source', 'influence-functions', 'tracin'])
-    .default('source');
+  new Option('--method <name>', 'how to attribute').choices(Object.keys(methodNames)).default('source');
 const measurement = () => new Option('--measurement <name>', 'what is attributed').choices(['margin', 'loss', 'logit']);
 const top = (count: number) =>
   new Option('--top <count>', 'how many examples to list').default(count).argParser((text) => {

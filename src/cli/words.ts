@@ -66,6 +66,7 @@ export const methodNames: Readonly<Record<MethodName, string>> = {
   source: 'SOURCE',
   'influence-functions': 'EK-FAC influence functions',
   tracin: 'TracIn',
+  'gradient-dot': 'gradient dot product',
 };
 
 /** `label Coat, predicted Pullover (87.2 %), wrong`; for regressions the two numbers. */

@@ -98,7 +98,7 @@ export interface TrainingRun {
 
 export type LossKind = 'cross-entropy' | 'squared-error';
 export type MeasurementKind = 'margin' | 'loss' | 'logit';
-export type MethodName = 'source' | 'influence-functions' | 'tracin';
+export type MethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
 
 /** The scalar whose change is attributed: `kind` of class `target` (the label where absent; ignored by regressions). */
 export interface Measurement {

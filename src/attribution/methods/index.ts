@@ -1,5 +1,6 @@
 import type { MethodName } from '../../protocol/model';
 import type { Method } from '../method';
+import { gradientDot } from './gradientDot';
 import { influenceFunctions } from './influenceFunctions';
 import { source } from './source';
 import { tracin } from './tracin';
@@ -9,4 +10,5 @@ export const methods: Readonly<Record<MethodName, Method>> = {
   source,
   'influence-functions': influenceFunctions,
   tracin,
+  'gradient-dot': gradientDot,
 };

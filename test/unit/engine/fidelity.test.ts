@@ -51,6 +51,7 @@ describe.for(runs)('$folder against PyTorch', ({ folder, source }) => {
   test('SOURCE', () => expectEqual('source', source));
   test('influence functions', () => expectEqual('influence-functions', 'if_ekfac_margin_heuristic_exact'));
   test('TracIn', () => expectEqual('tracin', 'tracin_margin'));
+  test('gradient dot product', () => expectEqual('gradient-dot', 'gradient_dot_margin'));
 
   test('a second engine finds every stage on disk', async () => {
     const before = await readdir(join(copy, '.whence'));

@@ -218,8 +218,8 @@ describe('a changed input', () => {
   test('every method has a hash of its own', async () => {
     const engine = await freshEngine();
     const { config } = await tiny();
-    const methods: MethodName[] = ['source', 'influence-functions', 'tracin'];
+    const methods: MethodName[] = ['source', 'influence-functions', 'tracin', 'gradient-dot'];
     const hashes = await Promise.all(methods.map((method) => engine.hash({ config, method }, quietContext())));
-    expect(new Set(hashes).size).toBe(3);
+    expect(new Set(hashes).size).toBe(4);
   });
 });
