@@ -20,6 +20,42 @@ export function serveCheck(): void {
   });
 }
 
+/** A process that tries devices, and may die of one. */
+export interface CheckProcess {
+  /** @throws WhenceError `provider-unavailable` without an answer in time, `disconnected` where the process died */
+  measure(provider: string, trial: ProviderTrial, timeoutMilliseconds: number): Promise<ProviderMeasurement>;
+  end(): void;
+}
+
+/** `program` is the bundled worker, started anew. */
+export function startCheck(program: URL): CheckProcess {
+  const child = fork(fileURLToPath(program), [checkArgument], {
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    execArgv: [],
+  });
+  const connection = connect<CheckApi>(childPort(child), { peer: 'The process that tried it' });
+  return {
+    async measure(provider, trial, timeoutMilliseconds) {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => {
+          reject(new WhenceError('provider-unavailable', `no answer within ${timeoutMilliseconds / 1000} s`));
+        }, timeoutMilliseconds);
+      });
+      try {
+        return await Promise.race([connection.remote.measure({ provider, trial }), late]);
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    end() {
+      connection.dispose();
+      child.kill('SIGKILL');
+    },
+  };
+}
+
 /** Measures in a process of its own, so that a driver that crashes or hangs takes nothing else along. */
 export async function measureApart(
   program: URL,
@@ -27,23 +63,10 @@ export async function measureApart(
   trial: ProviderTrial,
   timeoutMilliseconds: number,
 ): Promise<ProviderMeasurement> {
-  const child = fork(fileURLToPath(program), [checkArgument], {
-    serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-    execArgv: [],
-  });
-  const connection = connect<CheckApi>(childPort(child), { peer: 'The process that tried it' });
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new WhenceError('provider-unavailable', `no answer within ${timeoutMilliseconds / 1000} s`));
-    }, timeoutMilliseconds);
-  });
+  const check = startCheck(program);
   try {
-    return await Promise.race([connection.remote.measure({ provider, trial }), late]);
+    return await check.measure(provider, trial, timeoutMilliseconds);
   } finally {
-    clearTimeout(timer);
-    connection.dispose();
-    child.kill('SIGKILL');
+    check.end();
   }
 }

@@ -4,6 +4,8 @@ import { createRuntime } from './session';
 /** A graph and one batch for it, as the engine will run them. */
 export interface ProviderTrial {
   readonly model: Uint8Array;
+  /** What the CPU would run in the model's place, where that differs: the same outputs from the same inputs. */
+  readonly cpuModel?: Uint8Array;
   readonly feeds: Feeds;
   /** Outputs to compare; all of them by default. */
   readonly fetches?: readonly string[];
@@ -23,7 +25,8 @@ const timedRuns = 3;
 /** Runs the trial on the CPU and on `provider`. It may abort the process: call it in one that may die. */
 export async function measureProvider(provider: string, trial: ProviderTrial): Promise<ProviderMeasurement> {
   const onDevice = await timeRun(createRuntime(provider), trial);
-  const onCpu = await timeRun(createRuntime('cpu'), trial);
+  const { model, cpuModel = model } = trial;
+  const onCpu = await timeRun(createRuntime('cpu'), { ...trial, model: cpuModel });
   return {
     difference: largestDifference(onCpu.outputs, onDevice.outputs),
     cpuSeconds: onCpu.seconds,
