@@ -85,7 +85,7 @@ export interface GradientError {
   readonly second: number;
 }
 
-/** Differentiates the graph twice and compares with central differences of step `step`. */
+/** Differentiates the graph twice and compares with central differences of the fourth order, of steps `step` and twice that. */
 export async function gradientError(check: GradientCheck, step: number): Promise<GradientError> {
   const model = modelOf(check);
   const random = randomNumbers(7);
@@ -134,12 +134,16 @@ export async function gradientError(check: GradientCheck, step: number): Promise
       const number = (name: string): number => numbersOf(results[name]!)[0]!;
       return { loss: number('loss'), slope: number('slope'), bend: number('bend') };
     };
-    const [here, before, after] = [await at(0), await at(-step), await at(step)];
+    const here = await at(0);
+    const [before, after] = [await at(-step), await at(step)];
+    const [farBefore, farAfter] = [await at(-2 * step), await at(2 * step)];
+    const slopeOf = (name: 'loss' | 'slope'): number =>
+      (8 * (after[name] - before[name]) - (farAfter[name] - farBefore[name])) / (12 * step);
     const relative = (analytic: number, numeric: number): number =>
       Math.abs(analytic - numeric) / Math.max(1, Math.abs(numeric));
     return {
-      first: relative(here.slope, (after.loss - before.loss) / (2 * step)),
-      second: relative(here.bend, (after.slope - before.slope) / (2 * step)),
+      first: relative(here.slope, slopeOf('loss')),
+      second: relative(here.bend, slopeOf('slope')),
     };
   } finally {
     await session.release();
