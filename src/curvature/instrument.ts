@@ -2,20 +2,21 @@ import { backward } from '../autodiff/backward';
 import { GraphBuilder } from '../onnx/builder';
 import type { Model } from '../onnx/graph';
 import type { MeasurementKind } from '../protocol/model';
-import { type FisherKind, fisherSeeds } from './fisher';
-import { labelsInput, measurementHead, trainingLoss, weightsInput } from './heads';
+import type { FisherKind } from './fisher';
+import { fisherGradients, labelsInput, measurementHead, trainingLoss, weightsInput } from './heads';
 import { isRankOne, positionInputs, siteActivation, siteGradient } from './positions';
 import type { Site } from './site';
-import { float32, inputNames, outputNames, type Subject, scaledWeights } from './subject';
+import { float32, inputNames, isPerToken, outputNames, type Subject, scaledWeights } from './subject';
 import { activationCovariance, gradientCovariance } from './taps/covariance';
 import { eigenvalueSum } from './taps/eigenvalue';
 import { type BasisInputs, perExampleGradient, projectActivation, projectGradient } from './taps/projection';
 import { score, selfScore } from './taps/score';
 
-/** Forward only: logits [batch, outputs] and per-example losses [batch]. */
+/** Forward only: logits [batch, outputs], where an example has one label, and per-example losses [batch]. */
 export function predictGraph(subject: Subject): Model {
   const builder = open(subject);
-  builder.output(outputNames.logits, subject.logits);
+  // Of every token and word they would be many, and only their losses are looked at.
+  if (!isPerToken(subject)) builder.output(outputNames.logits, subject.logits);
   builder.output(outputNames.losses, trainingLoss(builder, subject));
   return builder.build();
 }
@@ -91,8 +92,16 @@ export function queryGraph(subject: Subject, measurement: MeasurementKind): Mode
   return builder.build();
 }
 
-/** Scores [queries, batch] of the sites with several positions, summed over them. */
-export function scoreGraph(subject: Subject, queries: number, projected: boolean): Model {
+/**
+ * Scores [queries, batch] of the sites with several positions, summed over them.
+ * @param ranks of the sites' queries, where these come as sums of outer products
+ */
+export function scoreGraph(
+  subject: Subject,
+  queries: number,
+  projected: boolean,
+  ranks: readonly (number | undefined)[] = [],
+): Model {
   const builder = open(subject);
   const gradients = trainingGradients(builder, subject);
   const terms = subject.sites.flatMap((site, index) => {
@@ -100,8 +109,7 @@ export function scoreGraph(subject: Subject, queries: number, projected: boolean
     const bases = projected ? basisInputs(builder, site, index) : undefined;
     const activation = projectActivation(builder, site, bases);
     const gradient = projectGradient(builder, site, gradients, bases);
-    const dims = [queries, site.outputs, site.inputs];
-    return [score(builder, site, { activation, gradient }, builder.input(inputNames.queries(index), float32(dims)))];
+    return [score(builder, site, index, { activation, gradient }, { queries, rank: ranks[index] })];
   });
   builder.output(
     outputNames.scores,
@@ -166,10 +174,8 @@ function fisherDraws(
     const losses = trainingLoss(builder, subject);
     return [backward(builder, new Map([[losses, weights]]), targets(subject), subject)];
   }
-  const noise = fisher === 'sampled' ? builder.input(inputNames.noise, float32([subject.batch])) : '';
-  const perExample = builder.reshape(weights, [subject.batch, 1]);
-  return fisherSeeds(builder, subject.logits, subject.loss, fisher, noise).map((seed) =>
-    backward(builder, new Map([[subject.logits, builder.mul(seed, perExample)]]), targets(subject), subject),
+  return fisherGradients(builder, subject, fisher, weights).map((seed) =>
+    backward(builder, new Map([[subject.logits, seed]]), targets(subject), subject),
   );
 }
 

@@ -1,3 +1,4 @@
+import type { CrossEntropyOptions } from '../autodiff/loss';
 import type { Model, TensorType } from '../onnx/graph';
 import type { LossKind } from '../protocol/model';
 import type { Site } from './site';
@@ -9,6 +10,7 @@ export interface Subject {
   readonly batch: number;
   readonly logits: string;
   readonly loss: LossKind;
+  readonly lossOptions?: LossOptions;
   readonly trained: ReadonlySet<string>;
   readonly sites: readonly Site[];
   /** How many tokens an example has, where padding does not count: the mask is then an input. */
@@ -17,13 +19,35 @@ export interface Subject {
   readonly portable?: boolean;
 }
 
+/** What a loss has beside its kind. */
+export interface LossOptions extends CrossEntropyOptions {
+  /** A custom loss: the graph value [batch] that the user's own loss graph makes. */
+  readonly losses?: string;
+}
+
+/** Whether every token of an example has a label, and logits, of its own: logits are [batch, tokens, classes]. */
+export function isPerToken({ types, logits }: Pick<Subject, 'types' | 'logits'>): boolean {
+  return types.get(logits)!.dims.length === 3;
+}
+
+/** What the labels of a batch look like to the subject's loss. */
+export function labelsType({ loss, batch, types, logits }: Subject): TensorType {
+  const custom = types.get(inputNames.labels);
+  const { dims } = types.get(logits)!;
+  if (custom) return custom;
+  if (loss === 'cross-entropy' || loss === 'next-token') {
+    return { dtype: 'int64', dims: dims.length === 3 ? dims.slice(0, 2) : [batch] };
+  }
+  return { dtype: 'float32', dims };
+}
+
 /** Names of the graph inputs that taps add to a model. Weights keep their initializer's name. */
 export const inputNames = {
-  /** int64 [batch] of class indices, or float32 [batch, outputs] of targets. */
+  /** int64 [batch] or [batch, tokens] of class indices, negative for what does not count, or float32 [batch, outputs] of targets. */
   labels: 'whence/labels',
   /** float32 [batch]: 1 for an example, 0 for a padding row. */
   weights: 'whence/weights',
-  /** float32 [batch] in [0, 1): the sampled Fisher's draws. */
+  /** float32 [batch] or [batch, tokens] in [0, 1): the sampled Fisher's draws. */
   noise: 'whence/noise',
   activationBasis: (site: number) => `whence/basis/${site}/activation`,
   gradientBasis: (site: number) => `whence/basis/${site}/gradient`,

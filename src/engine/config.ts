@@ -1,9 +1,10 @@
 import { getNodeValue, type ParseError, parseTree } from 'jsonc-parser';
 import type { DatasetConfig } from '../formats/dataset';
 import type { PreprocessConfig } from '../formats/transform';
-import type { LossKind, Problem } from '../protocol/model';
+import type { Problem } from '../protocol/model';
 import { duplicateProblems, issueProblems, meaningProblems, syntaxProblem } from './configProblems';
 import { runConfigSchema } from './configSchema';
+import type { LossConfig } from './lossConfig';
 
 export type { DatasetConfig } from '../formats/dataset';
 export type { PreprocessConfig } from '../formats/transform';
@@ -29,7 +30,9 @@ export interface RunConfig {
   readonly data: Readonly<Record<string, DatasetConfig>>;
   readonly classes?: readonly string[];
   readonly preprocess?: PreprocessConfig;
-  readonly loss?: LossKind;
+  readonly loss?: LossConfig;
+  /** Which keys of the data fill the model's inputs, where they are not called alike. */
+  readonly inputs?: Readonly<Record<string, string>>;
   readonly optimizer: OptimizerConfig;
   /** How many segments of equal total learning rate, or the steps at which each ends. Default 3. */
   readonly segments?: number | readonly number[];
@@ -38,6 +41,10 @@ export interface RunConfig {
   readonly seed?: number;
   /** `auto` or an execution provider's name. */
   readonly device?: string;
+  /** Megabytes that the computation may take. */
+  readonly memory?: number;
+  /** Rank that preconditioned queries are truncated to; absent: none are. */
+  readonly queryRank?: number;
 }
 
 export interface ParsedConfig {

@@ -73,10 +73,29 @@ export const configKeys = {
     example: true,
     default: false,
   },
+  inputs: {
+    description: "Which keys of the data fill the model's inputs, where they are not called alike.",
+    example: { input_ids: 'tokens' },
+    default: {},
+  },
+  'inputs.*': { description: 'The key of the data that fills this input.', example: 'tokens' },
   loss: {
-    description: 'The loss that training minimised: cross-entropy or squared-error.',
+    description:
+      'The loss that training minimised: cross-entropy, next-token (of language models), binary-cross-entropy (with logits), squared-error, absolute-error; or an object with its kind and settings.',
     example: 'cross-entropy',
     default: 'cross-entropy',
+  },
+  'loss.kind': { description: 'The loss, or custom: a graph of your own.', example: 'cross-entropy' },
+  'loss.labelSmoothing': {
+    description: 'The share of the target that was spread over all classes, as label_smoothing in PyTorch.',
+    example: 0.1,
+    default: 0,
+  },
+  'loss.classWeights': { description: "Each class's weight in the loss, as weight in PyTorch.", example: [1, 5] },
+  'loss.ignoreIndex': { description: 'A token label that does not count. Negative ones never do.', example: -100 },
+  'loss.model': {
+    description: 'For custom: an ONNX graph that takes logits and target and returns a loss for every example.',
+    example: 'loss.onnx',
   },
   optimizer: {
     description: 'How the weights were updated.',
@@ -111,6 +130,17 @@ export const configKeys = {
     example: 'auto',
     default: 'auto',
   },
+  memory: {
+    description:
+      'Megabytes of memory that the computation may take: batches, curvature and kept gradients are sized to it. The setting whence.memoryBudget and --memory come first.',
+    example: 4096,
+    default: 2048,
+  },
+  queryRank: {
+    description:
+      'Keeps of each query, layer by layer, the best approximation of this rank: faster for many queries of large layers, and what is left out is measured. Default: off.',
+    example: 32,
+  },
 } as const satisfies Readonly<Record<string, ConfigKey>>;
 
 export type ConfigPath = keyof typeof configKeys;
@@ -118,7 +148,7 @@ export type ConfigPath = keyof typeof configKeys;
 /** The entry for a place in the file: numbers are list positions, the second part under `data` a split's name. */
 export function configKeyAt(path: readonly PropertyKey[]): (ConfigKey & { readonly name: string }) | undefined {
   const parts = path.filter((part) => typeof part !== 'number').map(String);
-  if (parts[0] === 'data' && parts.length > 1) parts[1] = '*';
+  if ((parts[0] === 'data' || parts[0] === 'inputs') && parts.length > 1) parts[1] = '*';
   const key = parts.join('.');
   return Object.hasOwn(configKeys, key) ? { ...configKeys[key as ConfigPath], name: key } : undefined;
 }

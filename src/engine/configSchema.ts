@@ -56,6 +56,21 @@ const splitSchema = z.discriminatedUnion(
   'must be one of "idx", "csv" and "jsonl"',
 );
 
+const lossNames = ['cross-entropy', 'next-token', 'binary-cross-entropy', 'squared-error', 'absolute-error'] as const;
+const lossMessage = `must be one of ${lossNames.join(', ')}, or an object with such a "kind" or "custom"`;
+const fraction = 'must be from 0 to below 1';
+
+const lossSchema = z.strictObject({
+  kind: keyed('loss.kind', z.enum([...lossNames, 'custom'], lossMessage)),
+  labelSmoothing: optional('loss.labelSmoothing', number().check(z.gte(0, fraction), z.lt(1, fraction))),
+  classWeights: optional(
+    'loss.classWeights',
+    z.array(number().check(z.gte(0, 'must not be negative')), 'must be a list of numbers').check(z.minLength(2)),
+  ),
+  ignoreIndex: optional('loss.ignoreIndex', z.int('must be a whole number')),
+  model: optional('loss.model', path()),
+});
+
 /** The one definition of `whence.json`; messages are the ends of sentences that begin with the key. */
 export const runConfigSchema = z.strictObject(
   {
@@ -87,7 +102,8 @@ export const runConfigSchema = z.strictObject(
         'must be an object',
       ),
     ),
-    loss: optional('loss', z.enum(['cross-entropy', 'squared-error'], 'must be "cross-entropy" or "squared-error"')),
+    inputs: optional('inputs', z.record(z.string(), keyed('inputs.*', text()), 'must be an object of names')),
+    loss: optional('loss', z.union([z.enum(lossNames, lossMessage), lossSchema], lossMessage)),
     optimizer: keyed(
       'optimizer',
       z.strictObject(
@@ -120,6 +136,8 @@ export const runConfigSchema = z.strictObject(
     fisher: optional('fisher', z.enum(['exact', 'sampled', 'empirical'], 'must be "exact", "sampled" or "empirical"')),
     seed: optional('seed', z.int('must be a whole number').check(z.gte(0, 'must not be negative'))),
     device: optional('device', text()),
+    memory: optional('memory', z.int('must be a whole number of megabytes').check(z.gte(512, 'must be at least 512'))),
+    queryRank: optional('queryRank', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
   },
   'must be an object',
 );

@@ -31,8 +31,7 @@ export async function confirmBinding(
 ): Promise<void> {
   if (exportedFrom === undefined) return;
   const batch = fixedBatch(run.model) ?? Math.min(examples, train.length);
-  const { inputs } = await train.batch(range(0, Math.min(batch, train.length)), batch);
-  const data = { [run.input.name]: inputs };
+  const { inputs: data } = await train.batch(range(0, Math.min(batch, train.length)), batch);
   const others = await ownWeights(run, weights);
   const [own, bound] = await logitsOf(run, host, weightNames(run, bindings), [
     { ...data, ...weights, ...others },

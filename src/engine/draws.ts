@@ -1,12 +1,20 @@
 /**
- * Uniform numbers in [0, 1) for the sampled Fisher, padded with zeros to `size`: a function of the seed, the checkpoint's
- * step and the example alone, so that neither batch size nor order changes a draw.
+ * Uniform numbers in [0, 1) for the sampled Fisher, `dims` [batch] or [batch, tokens], padded with zeros: a function of the
+ * seed, the checkpoint's step, the example and the token alone, so that neither batch size nor order changes a draw.
  */
-export function drawNoise(seed: number, step: number, indices: readonly number[], size: number): Float32Array {
-  const noise = new Float32Array(size);
+export function drawNoise(
+  seed: number,
+  step: number,
+  indices: readonly number[],
+  [batch, tokens = 1]: readonly number[],
+): Float32Array {
+  const noise = new Float32Array(batch! * tokens);
   indices.forEach((index, row) => {
-    // 24 bits, so that the nearest float32 never rounds up to 1.
-    noise[row] = (mix(mix(mix(seed) ^ step) ^ index) >>> 8) / 2 ** 24;
+    const own = mix(mix(mix(seed) ^ step) ^ index);
+    for (let token = 0; token < tokens; token++) {
+      // 24 bits, so that the nearest float32 never rounds up to 1.
+      noise[row * tokens + token] = ((token === 0 ? own : mix(own ^ token)) >>> 8) / 2 ** 24;
+    }
   });
   return noise;
 }

@@ -1,18 +1,32 @@
 import { positionInputs } from '../curvature/positions';
 import type { Site } from '../curvature/site';
-import { inputNames, type Subject, scaledWeights } from '../curvature/subject';
+import { inputNames, labelsType, type Subject, scaledWeights } from '../curvature/subject';
 import { elementCount } from '../formats/tensor';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
 import type { ModelBatch } from './examples';
 
-/** What a batch feeds: inputs, labels, and a weight of 1 for each example and 0 for each padding row. */
-export function batchFeeds(input: string, subject: Subject, batch: ModelBatch, labels: ArrayLike<number>): Feeds {
+/**
+ * What a batch feeds: inputs, labels, a weight of 1 for each example and 0 for each padding row, the mask of tokens.
+ * @param token the one place whose label counts
+ */
+export function batchFeeds(subject: Subject, batch: ModelBatch, labels: ArrayLike<number>, token?: number): Feeds {
   const weights = new Float32Array(subject.batch).fill(1, 0, batch.indices.length);
   return {
-    [input]: batch.inputs,
-    [inputNames.labels]: labelTensor(subject, labels),
+    ...batch.inputs,
+    ...(batch.mask ? { [positionInputs.mask]: batch.mask } : {}),
+    [inputNames.labels]: batch.tokenLabels
+      ? tokenLabels(subject, batch.tokenLabels, token)
+      : labelTensor(subject, labels),
     [inputNames.weights]: { dtype: 'float32', dims: [subject.batch], data: weights },
   };
+}
+
+function tokenLabels(subject: Subject, labels: Int32Array, token: number | undefined): Tensor {
+  const { dims } = labelsType(subject);
+  const tokens = dims[1]!;
+  const counts = (at: number) => token === undefined || at % tokens === token;
+  const data = BigInt64Array.from(labels, (label, at) => BigInt(counts(at) ? label : -1));
+  return { dtype: 'int64', dims, data };
 }
 
 /** Scales of folded normalisations as inputs of the graphs whose sites need them. */
@@ -27,16 +41,16 @@ export function scaleFeeds(sites: readonly Site[], scales: ReadonlyMap<string, F
 }
 
 function labelTensor(subject: Subject, labels: ArrayLike<number>): Tensor {
-  if (subject.loss === 'squared-error') {
-    const dims = subject.types.get(subject.logits)!.dims;
+  const { dtype, dims } = labelsType(subject);
+  if (dtype !== 'int64') {
     const data = new Float32Array(elementCount(dims));
     data.set(Array.from(labels));
     return { dtype: 'float32', dims, data };
   }
-  const data = new BigInt64Array(subject.batch);
+  const data = new BigInt64Array(elementCount(dims));
   // Examples without a label get class 0: only what doesn't depend on the label is read of them.
   for (let row = 0; row < labels.length; row++) data[row] = BigInt(Number.isNaN(labels[row]) ? 0 : labels[row]!);
-  return { dtype: 'int64', dims: [subject.batch], data };
+  return { dtype, dims, data };
 }
 
 /** Runs a session with those of the feeds that it knows. */

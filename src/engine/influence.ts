@@ -1,10 +1,12 @@
 import type { Tensor } from '../onnx/runtime';
+import { bytesOf } from '../onnx/tensor';
 import type { AttributeRequest } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
-import type { ClassInfluence, Example, Influence, InfluentialExample, Measurement } from '../protocol/model';
-import { range } from './examples';
+import type { ClassInfluence, Example, Influence, InfluentialExample } from '../protocol/model';
+import { type ModelExamples, range } from './examples';
 import { checkedIndex, type LoadedRun } from './loadedRun';
 import { predict, predictionOf } from './predictions';
+import { isClassifier } from './splits';
 import type { Task } from './task';
 
 /** Answers one query: its scores from the store or anew, ranked both ways. */
@@ -16,10 +18,12 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const predictions = await predict(loaded.network, queries, [index], run.checkpoints.length - 1, task);
   const label = queries.dataset.labels[index]!;
   const prediction = predictionOf(run, predictions, 0, label);
-  const kind = request.measurement?.kind ?? 'margin';
+  const perToken = queries.sequence?.labels !== undefined;
+  const kind = request.measurement?.kind ?? (perToken || run.loss === 'custom' ? 'loss' : 'margin');
   const target = request.measurement?.target ?? (kind === 'loss' ? label : prediction.predicted);
-  checkTarget(loaded, target);
-  const measurement = { kind, target };
+  if (!perToken) checkTarget(loaded, target);
+  const token = request.measurement?.token;
+  const measurement = { kind, target, ...(token === undefined ? {} : { token }) };
   const hash = await influenceHash(loaded, request.method);
   const bySegment = await storedScores(loaded, request, index, measurement, hash, task);
 
@@ -50,7 +54,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
         .reverse()
         .slice(0, top),
     ),
-    byClass: run.loss === 'cross-entropy' ? classInfluence(labels, scores) : [],
+    byClass: isClassifier(run) ? classInfluence(labels, scores) : [],
     segments: run.segments,
     examples: kept.length,
     hash,
@@ -83,7 +87,7 @@ async function storedScores(
   loaded: LoadedRun,
   request: AttributeRequest,
   index: number,
-  measurement: Required<Measurement>,
+  measurement: Influence['measurement'],
   hash: string,
   task: Task,
 ): Promise<Float32Array[]> {
@@ -95,7 +99,7 @@ async function storedScores(
     hash,
     measurement,
     label: labels[0],
-    inputs: Array.from(inputs.data as Float32Array),
+    inputs: Object.entries(inputs).map(([name, tensor]) => [name, files.hashBytes([bytesOf(tensor)])]),
   });
   const key = { kind: 'scores', hash: files.hashBytes([new TextEncoder().encode(facts)]) } as const;
   const kept = await store.get(key);
@@ -111,6 +115,7 @@ async function storedScores(
     request.method,
     measurement.kind,
     task,
+    tokenPlace(queries, measurement.token),
   );
   const { examples } = scores;
   const data = new Float32Array(scores.bySegment.length * examples);
@@ -122,11 +127,27 @@ async function storedScores(
   return [...scores.bySegment];
 }
 
+/** Where the label of a token stands: language models predict it one place before. */
+function tokenPlace({ sequence, dataset }: ModelExamples, token: number | undefined): number | undefined {
+  if (token === undefined) return undefined;
+  const first = sequence?.labels?.shifted ? 1 : 0;
+  if (sequence?.labels && Number.isInteger(token) && token >= first && token < sequence.tokens) return token - first;
+  throw new WhenceError(
+    'bad-argument',
+    sequence?.labels
+      ? `There is no prediction of token ${token}: tokens with one are ${first} to ${sequence.tokens - 1}.`
+      : 'Only models with a label for every token can be measured at one.',
+    { file: dataset.files[0]! },
+  );
+}
+
 /** Fails with `bad-argument` where a measurement cannot be taken at `target`: a class, or a regression's label. */
 export function checkTarget({ run, network }: LoadedRun, target: number): void {
   const outputs = network.outputs;
   const fits =
-    run.loss === 'squared-error' ? !Number.isNaN(target) : Number.isInteger(target) && target >= 0 && target < outputs;
+    run.loss === 'squared-error' || run.loss === 'absolute-error'
+      ? !Number.isNaN(target)
+      : Number.isInteger(target) && target >= 0 && target < Math.max(2, outputs);
   if (fits) return;
   throw new WhenceError(
     'bad-argument',

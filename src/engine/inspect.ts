@@ -8,6 +8,7 @@ import type { Problem, TrainingRun } from '../protocol/model';
 import { findCheckpoints } from './checkpointFiles';
 import { parseConfig } from './config';
 import { type Discovery, discover } from './discover';
+import { lossOf } from './lossConfig';
 import { describeRun, openRun, readConfig } from './openRun';
 import { propose } from './propose';
 
@@ -65,7 +66,7 @@ async function inspectRun(config: string, files: Files): Promise<TrainingRun> {
       splits: [],
       classes: parsed?.classes ?? [],
       optimizer: '',
-      loss: parsed?.loss ?? 'cross-entropy',
+      loss: lossOf(parsed?.loss).kind,
       segments: [],
       problems: problems.length > 0 ? problems : [problem],
     };

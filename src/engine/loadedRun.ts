@@ -6,6 +6,7 @@ import { Attribution } from './attribute';
 import { ModelExamples, range } from './examples';
 import { Fit } from './fit';
 import type { EngineHost } from './host';
+import { inputSources, sequenceOf } from './inputSources';
 import { Network } from './network';
 import { currentFingerprint, type OpenRun, openRun } from './openRun';
 import { Store } from './store';
@@ -65,12 +66,9 @@ export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExam
   const statistics = preprocess.standardize
     ? featureStatistics((await train.batch(range(0, train.length))).inputs, length)
     : undefined;
-  const dims = run.input.dims?.slice(1) ?? [];
-  const known = dims.filter((dim): dim is number => typeof dim === 'number');
-  const exampleDims = dims.length > 0 && known.length === dims.length ? known : train.featureDims;
-  return new Map(
-    [...run.splits].map(([name, split]) => [name, new ModelExamples(split, preprocess, statistics, exampleDims)]),
-  );
+  const sources = inputSources(run);
+  const plan = { sources, sequence: sequenceOf(run, sources), preprocess, statistics };
+  return new Map([...run.splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));
 }
 
 function named(run: OpenRun, splits: ReadonlyMap<string, ModelExamples>, name: string): ModelExamples {

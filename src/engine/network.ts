@@ -16,12 +16,11 @@ import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
 import { withFrozen } from './frozen';
 import type { EngineHost } from './host';
+import { type MemoryBudget, memoryOf, queriesAtOnce } from './memoryBudget';
 import type { OpenRun } from './openRun';
+import type { SitePart } from './siteParts';
 import { affordableBatch, subjectOf } from './subject';
 import { bind, bindingProblems, loadOutputScales, loadWeights } from './weights';
-
-/** Queries come one or a few at a time, and some of their gradients are fetched in full. */
-export const queryBatch = 16;
 
 /** Where gradients run, and why there. */
 export interface Device {
@@ -45,6 +44,8 @@ export class Network {
     private readonly binding: ModelBinding,
     readonly training: Subject,
     private readonly probe: ModelExamples,
+    /** How the memory that the run may take is divided. */
+    readonly memory: MemoryBudget,
   ) {
     this.subjects.set(training.batch, Promise.resolve(training));
   }
@@ -57,7 +58,8 @@ export class Network {
     await confirmBinding(ready, host, binding, train, weights);
     const batch = fixedBatch(run.model) ?? (await affordableBatch(ready, host, bindings, train, weights));
     const training = await subjectOf(ready, host, bindings, train, batch, weights);
-    return new Network(ready, host, binding, training, train);
+    const memory = memoryOf(ready, host, training.sites, weights);
+    return new Network(ready, host, binding, training, train, memory);
   }
 
   /** The device that gradients run on: compared with the CPU on this very graph when it is first wanted. */
@@ -97,7 +99,7 @@ export class Network {
 
   /** Width of the logits: the number of classes, or 1. */
   get outputs(): number {
-    return this.training.types.get(this.training.logits)!.dims[1]!;
+    return this.training.types.get(this.training.logits)!.dims.at(-1)!;
   }
 
   get sites(): readonly Site[] {
@@ -119,7 +121,7 @@ export class Network {
 
   /** The graph of queries: the training one, at the batch size of queries. */
   querySubject(): Promise<Subject> {
-    const batch = fixedBatch(this.run.model) ?? Math.min(queryBatch, this.training.batch);
+    const batch = fixedBatch(this.run.model) ?? Math.min(queriesAtOnce(this.memory, this.sites), this.training.batch);
     let subject = this.subjects.get(batch);
     if (!subject) {
       const { run, host, binding, probe } = this;
@@ -163,8 +165,22 @@ export class Network {
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */
-  batchFeeds(subject: Subject, batch: ModelBatch, labels: ArrayLike<number> = batch.labels): Feeds {
-    return batchFeeds(this.run.input.name, subject, batch, labels);
+  batchFeeds(subject: Subject, batch: ModelBatch, labels: ArrayLike<number> = batch.labels, token?: number): Feeds {
+    return batchFeeds(subject, batch, labels, token);
+  }
+
+  /** Lets a session go: what it has worked in stays its own as long as it is open. */
+  async close(name: string): Promise<void> {
+    const session = this.sessions.get(name);
+    this.sessions.delete(name);
+    await (await session)?.release();
+  }
+
+  /** Lets all sessions of a part of the sites go. */
+  async closePart({ name }: SitePart): Promise<void> {
+    for (const session of [...this.sessions.keys()].filter((key) => key.endsWith(` of ${name}`))) {
+      await this.close(session);
+    }
   }
 
   async release(): Promise<void> {

@@ -1,18 +1,21 @@
 import { cutSegments } from '../attribution/segments';
 import type { FisherKind } from '../curvature/fisher';
+import type { LossOptions } from '../curvature/subject';
 import type { Files } from '../formats/bytes';
 import type { Dataset } from '../formats/dataset';
-import { openDataset, resolvePath } from '../formats/datasets';
-import { checkLabels } from '../formats/datasets/labels';
+import { resolvePath } from '../formats/datasets';
 import type { Initializer, Model, ValueInfo } from '../onnx/graph';
 import type { Tensor } from '../onnx/runtime';
 import { WhenceError } from '../protocol/errors';
 import type { Checkpoint, LossKind, Segment, TrainingRun } from '../protocol/model';
 import { findCheckpoints } from './checkpointFiles';
 import { parseConfig, type RunConfig } from './config';
+import { customLossOf, lossFiles } from './customLoss';
 import { externalFiles, initializerReader } from './initializers';
+import { lossOf, lossOptions } from './lossConfig';
 import { type RunHash, runFingerprint, runHash } from './runHash';
 import { defaultFisher, readRunModel } from './runModel';
+import { checkSplit, isPerToken, openSplits } from './splits';
 import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
 
 const defaultSegments = 3;
@@ -25,10 +28,11 @@ export interface OpenRun {
   readonly folder: string;
   readonly name: string;
   readonly model: Model;
-  readonly input: ValueInfo;
+  readonly inputs: readonly ValueInfo[];
   /** The graph value that losses are computed from. */
   readonly logits: string;
   readonly loss: LossKind;
+  readonly lossOptions: LossOptions;
   readonly fisher: FisherKind;
   /** Ascending by step; every one has a learning rate. */
   readonly checkpoints: readonly Checkpoint[];
@@ -53,8 +57,12 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
 /** Opens a run by a configuration that stands, or would stand, at `path`. */
 export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
   const folder = files.dirname(path);
-  const { model, input, logits, outputs } = await readRunModel(resolvePath(folder, config.model, files), files);
-  const modelFiles = [model.file, ...externalFiles(model, files)];
+  const read = await readRunModel(resolvePath(folder, config.model, files), files);
+  const { logits, outputs } = read;
+  const custom = await customLossOf(config, folder, read, files);
+  const { model } = custom ?? read;
+  const inputs = custom ? [...read.inputs, custom.target] : read.inputs;
+  const modelFiles = [model.file, ...externalFiles(model, files), ...lossFiles(config, folder, files)];
   const log =
     config.log === undefined
       ? undefined
@@ -62,9 +70,13 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   const checkpoints = await describeCheckpoints(config, path, folder, log, files);
   const splits = await openSplits(config, folder, files);
   const classes = config.classes ?? splits.get('train')!.classes ?? [];
-  const loss = config.loss ?? 'cross-entropy';
-  for (const [name, split] of splits) checkSplit(name, split, loss, outputs ?? (classes.length || undefined));
-  const fisher = config.fisher ?? defaultFisher(outputs ?? classes.length);
+  const configured = lossOf(config.loss);
+  const loss = configured.kind;
+  const perToken = isPerToken(splits, loss);
+  for (const [name, split] of splits) {
+    checkSplit(name, split, loss, perToken ? undefined : (outputs ?? (classes.length || undefined)));
+  }
+  const fisher = config.fisher ?? defaultFisher(loss, perToken, outputs ?? classes.length);
   const rates = hasRates(log) ? log : config.optimizer.learningRate!;
   const schedule = {
     checkpointSteps: checkpoints.map(({ step }) => step),
@@ -77,9 +89,10 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     folder,
     name: config.name ?? files.basename(folder),
     model,
-    input,
+    inputs,
     logits,
     loss,
+    lossOptions: { ...lossOptions(configured, splits.get('train')!.labels, path), ...custom?.options },
     fisher,
     checkpoints,
     segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
@@ -189,15 +202,6 @@ function lastRow(log: TrainingLog, step: number): TrainingLog['steps'][number] |
   return log.steps.filter((row) => row.step <= step).at(-1);
 }
 
-async function openSplits(config: RunConfig, folder: string, files: Files): Promise<Map<string, Dataset>> {
-  const train = await openDataset(config.data.train!, folder, files, config.classes);
-  const splits = new Map([['train', train]]);
-  for (const [name, own] of Object.entries(config.data)) {
-    if (name !== 'train') splits.set(name, await openDataset(own, folder, files, config.classes ?? train.classes));
-  }
-  return splits;
-}
-
 /** What the settings alone get wrong is an error of `whence.json`. */
 function inConfig<T>(path: string, act: () => T): T {
   try {
@@ -205,25 +209,5 @@ function inConfig<T>(path: string, act: () => T): T {
   } catch (error) {
     if (!(error instanceof WhenceError) || error.code !== 'config-invalid') throw error;
     throw new WhenceError(error.code, error.message, { file: path, place: 'segments', ...error.details });
-  }
-}
-
-/** `classes`: how many the model has, where its file or the data say it. */
-function checkSplit(name: string, split: Dataset, loss: LossKind, classes: number | undefined): void {
-  if (split.length === 0) {
-    throw new WhenceError('empty-data', 'The file holds no examples.', {
-      file: split.files[0]!,
-      mend: 'Write the examples again, or name another file in whence.json.',
-    });
-  }
-  if (loss === 'cross-entropy' && classes !== undefined) checkLabels(split, classes);
-  const missing = name === 'train' ? split.labels.findIndex(Number.isNaN) : -1;
-  if (missing >= 0) {
-    const { line } = split.locate(missing);
-    throw new WhenceError('label-out-of-range', 'A training example has no label.', {
-      file: split.files.at(-1)!,
-      place: line === undefined ? `example ${missing}` : `line ${line}`,
-      mend: 'Every training example needs the label that training saw.',
-    });
   }
 }

@@ -130,9 +130,9 @@ async function chooseModel(
   const reasons: Problem[] = [];
   for (const path of models.slice(0, mostModels)) {
     try {
-      const { model, input } = await readRunModel(path, files);
+      const { model, inputs } = await readRunModel(path, files);
       await bindModel(model, seriesOf(group.checkpoints, files), initializerReader(model, files));
-      const dims = input.dims?.slice(1) ?? [];
+      const dims = inputs.length === 1 ? (inputs[0]!.dims?.slice(1) ?? []) : [];
       const isStatic = dims.length > 0 && dims.every((dim) => typeof dim === 'number');
       return { model: path, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };
     } catch (error) {

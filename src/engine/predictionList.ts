@@ -4,6 +4,7 @@ import { range } from './examples';
 import { exampleOf } from './influence';
 import type { LoadedRun } from './loadedRun';
 import { type Predictions, predict, predictionOf } from './predictions';
+import { isClassifier } from './splits';
 import type { Task } from './task';
 
 /** A split's predictions by the last checkpoint, and the order of its mistakes. */
@@ -58,9 +59,9 @@ async function judge(loaded: LoadedRun, split: string, task: Task): Promise<Judg
 /** Wrong predictions, most confident first; for regressions all examples, largest loss first. */
 function wrongFirst(loaded: LoadedRun, predictions: Predictions, labels: Float64Array): number[] {
   const all = range(0, labels.length)
-    .filter((index) => !Number.isNaN(labels[index]))
+    .filter((index) => !isClassifier(loaded.run) || !Number.isNaN(labels[index]))
     .map((index) => ({ index, ...predictionOf(loaded.run, predictions, index, labels[index]!) }));
-  if (loaded.run.loss === 'squared-error') return all.sort((a, b) => b.loss - a.loss).map(({ index }) => index);
+  if (!isClassifier(loaded.run)) return all.sort((a, b) => b.loss - a.loss).map(({ index }) => index);
   return all
     .filter(({ index, predicted }) => predicted !== labels[index])
     .sort((a, b) => b.confidence - a.confidence || a.index - b.index)

@@ -1,5 +1,5 @@
 import { predictGraph } from '../curvature/instrument';
-import { outputNames } from '../curvature/subject';
+import { isPerToken, outputNames } from '../curvature/subject';
 import type { Prediction } from '../protocol/model';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';
@@ -27,21 +27,26 @@ export async function predict(
   const subject = network.training;
   const session = await network.forwardSession('predict', () => predictGraph(subject));
   const weights = await network.weights(checkpoint);
-  const outputs = subject.types.get(subject.logits)!.dims[1]!;
+  // Of tokens only the losses are looked at.
+  const outputs = isPerToken(subject) ? 0 : network.outputs;
   const logits = new Float32Array(indices.length * outputs);
   const losses = new Float32Array(indices.length);
   for (let start = 0; start < indices.length; start += subject.batch) {
     const part = indices.slice(start, start + subject.batch);
     const batch = await examples.batch(part, subject.batch);
     const results = await runWith(session, { ...weights, ...network.batchFeeds(subject, batch) });
-    logits.set(floats(results, outputNames.logits).subarray(0, part.length * outputs), start * outputs);
+    if (outputs > 0)
+      logits.set(floats(results, outputNames.logits).subarray(0, part.length * outputs), start * outputs);
     losses.set(floats(results, outputNames.losses).subarray(0, part.length), start);
     task.step('checking', 'Predictions');
   }
   return { outputs, logits, losses };
 }
 
-/** Row `row` of predictions in the interface's words; the loss of an example without a label is NaN. */
+/**
+ * Row `row` of predictions in the interface's words; the loss of an example without a label is NaN. Of tokens, and of losses that
+ * know no classes, there is no single prediction: it is NaN, with the probability that the mean loss stands for.
+ */
 export function predictionOf(
   run: OpenRun,
   { outputs, logits, losses }: Predictions,
@@ -49,8 +54,16 @@ export function predictionOf(
   label: number,
 ): Prediction {
   const own = logits.subarray(row * outputs, (row + 1) * outputs);
+  if (outputs === 0) {
+    return { predicted: Number.NaN, confidence: Math.exp(-losses[row]!), loss: losses[row]!, probabilities: [] };
+  }
   const loss = Number.isNaN(label) ? Number.NaN : losses[row]!;
-  if (run.loss === 'squared-error') return { predicted: own[0]!, confidence: 1, loss, probabilities: [] };
+  if (run.loss === 'binary-cross-entropy') {
+    const yes = 1 / (1 + Math.exp(-own[0]!));
+    const predicted = yes > 0.5 ? 1 : 0;
+    return { predicted, confidence: Math.max(yes, 1 - yes), loss, probabilities: [1 - yes, yes] };
+  }
+  if (outputs === 1) return { predicted: own[0]!, confidence: 1, loss, probabilities: [] };
   const probabilities = softmax(own);
   const predicted = probabilities.indexOf(Math.max(...probabilities));
   return { predicted, confidence: probabilities[predicted]!, loss, probabilities };

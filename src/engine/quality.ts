@@ -2,7 +2,8 @@ import type { CheckpointQuality, QualityReport } from '../protocol/engineApi';
 import type { Problem } from '../protocol/model';
 import { range } from './examples';
 import type { LoadedRun } from './loadedRun';
-import { predict } from './predictions';
+import { predict, predictionOf } from './predictions';
+import { isClassifier } from './splits';
 import type { Task } from './task';
 
 const sampleSize = 1000;
@@ -19,11 +20,14 @@ export async function checkQuality(loaded: LoadedRun, task: Task): Promise<Quali
   task.expect(run.checkpoints.length * Math.ceil(indices.length / loaded.network.training.batch));
   const checkpoints: CheckpointQuality[] = [];
   for (const [index, { step, trainingLoss }] of run.checkpoints.entries()) {
-    const { logits, losses, outputs } = await predict(loaded.network, train, indices, index, task);
-    const right = indices.filter((example, row) => largest(logits, row, outputs) === labels[example]).length;
+    const predictions = await predict(loaded.network, train, indices, index, task);
+    const { losses } = predictions;
+    const right = indices.filter(
+      (example, row) => predictionOf(run, predictions, row, labels[example]!).predicted === labels[example],
+    ).length;
     checkpoints.push({
       step,
-      ...(run.loss === 'cross-entropy' ? { accuracy: right / indices.length } : {}),
+      ...(isClassifier(run) ? { accuracy: right / indices.length } : {}),
       loss: losses.reduce((sum, loss) => sum + loss, 0) / losses.length,
       ...(trainingLoss === undefined ? {} : { loggedLoss: trainingLoss }),
     });
@@ -39,11 +43,6 @@ export async function checkQuality(loaded: LoadedRun, task: Task): Promise<Quali
 function sample(length: number): number[] {
   const count = Math.min(length, sampleSize);
   return range(0, count).map((i) => Math.floor((i * length) / count));
-}
-
-function largest(logits: Float32Array, row: number, outputs: number): number {
-  const own = logits.subarray(row * outputs, (row + 1) * outputs);
-  return own.indexOf(Math.max(...own));
 }
 
 /** Compares means over the checkpoints, since one logged batch is noisy. */

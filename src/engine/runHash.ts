@@ -31,6 +31,7 @@ export function runHash(
       trainFiles: await Promise.all(datasetFiles(train, folder, files).map((path) => files.hashFile(path))),
       classes: config.classes,
       preprocess: config.preprocess,
+      inputs: config.inputs,
       loss: config.loss,
       fisher:
         fisher === 'sampled'

@@ -5,6 +5,7 @@ import { type ModelExamples, range } from './examples';
 import type { Network } from './network';
 import type { OpenRun } from './openRun';
 import { predict, softmax } from './predictions';
+import { isClassifier } from './splits';
 import type { Store } from './store';
 import type { Task } from './task';
 
@@ -29,10 +30,14 @@ export async function rankSuspects(
   store: Store,
   task: Task,
 ): Promise<readonly SuspectSignals[]> {
-  if (run.loss !== 'cross-entropy') {
-    throw new WhenceError('bad-argument', 'Suspect labels are ranked for classifiers only; this run is a regression.', {
-      file: run.path,
-    });
+  if (!isClassifier(run) || network.outputs < 2) {
+    throw new WhenceError(
+      'bad-argument',
+      'Suspect labels are ranked for classifiers of two outputs or more; this run is none.',
+      {
+        file: run.path,
+      },
+    );
   }
   const { meanLoss, suggested } = await trajectory(run, network, train, store, task);
   const selfInfluence = await attribution.selfInfluence(task);

@@ -8,7 +8,7 @@ export interface ScriptFacts {
   readonly learningRate?: number;
   readonly nesterov?: boolean;
   readonly classes?: readonly string[];
-  readonly loss?: LossKind;
+  readonly loss?: Exclude<LossKind, 'custom'>;
   readonly preprocess?: PreprocessConfig;
   /** An optimizer other than SGD. */
   readonly otherOptimizer?: string;

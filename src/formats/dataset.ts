@@ -17,6 +17,20 @@ export interface RawBatch {
   readonly labels: Float64Array;
 }
 
+/**
+ * One array of every example under its own name, in memory: token ids, their mask, a label for each token. Shorter ones are
+ * filled up, with -1 where they are labels, else with 0.
+ */
+export interface ExampleArray {
+  readonly name: string;
+  /** Shape of one example's array; the longest one's where they differ. */
+  readonly dims: readonly number[];
+  /** Row-major [length, ...dims] */
+  readonly values: Float32Array;
+  /** Elements that the file holds of each example, where not all are as long. */
+  readonly lengths?: Int32Array;
+}
+
 /** Examples of one file (or pair of files), by index. */
 export interface Dataset {
   readonly format: string;
@@ -24,6 +38,10 @@ export interface Dataset {
   readonly length: number;
   /** Shape of one example's features: [28, 28] for an IDX image, [30] for 30 columns. */
   readonly featureDims: readonly number[];
+  /** All of an example's arrays by name, where the file has such; `batch` gives the first one. */
+  readonly arrays?: readonly ExampleArray[];
+  /** Which of `arrays` holds a label for every token. */
+  readonly tokenLabels?: string;
   /** Class names, where the file's labels are names and not numbers. */
   readonly classes?: readonly string[];
   /** All labels by index; NaN where the file holds none. */

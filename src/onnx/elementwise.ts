@@ -61,6 +61,9 @@ export class ElementwiseBuilder extends GraphAssembly {
   relu(value: string): string {
     return this.#unary('Relu', value);
   }
+  sigmoid(value: string): string {
+    return this.#unary('Sigmoid', value);
+  }
   identity(value: string): string {
     return this.#unary('Identity', value);
   }

@@ -96,7 +96,15 @@ export interface TrainingRun {
   readonly problems: readonly Problem[];
 }
 
-export type LossKind = 'cross-entropy' | 'squared-error';
+export type LossKind =
+  | 'cross-entropy'
+  /** Cross-entropy of every token given those before it: labels are the inputs one place on. */
+  | 'next-token'
+  | 'binary-cross-entropy'
+  | 'squared-error'
+  | 'absolute-error'
+  /** An ONNX graph of the user's. */
+  | 'custom';
 export type MeasurementKind = 'margin' | 'loss' | 'logit';
 export type MethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
 
@@ -104,6 +112,8 @@ export type MethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient
 export interface Measurement {
   readonly kind: MeasurementKind;
   readonly target?: Label;
+  /** The place of the one token whose prediction is measured; without it the mean over all that count. */
+  readonly token?: number;
 }
 
 export interface InfluentialExample {
@@ -127,7 +137,7 @@ export interface Influence {
   readonly run: string;
   readonly query: PredictedExample;
   readonly method: MethodName;
-  readonly measurement: Required<Measurement>;
+  readonly measurement: Measurement & { readonly target: Label };
   /** Strongest first. For `loss`, towards means lowering it: scores are signed so that positive is a proponent. */
   readonly towards: readonly InfluentialExample[];
   readonly away: readonly InfluentialExample[];

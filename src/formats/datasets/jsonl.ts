@@ -1,8 +1,8 @@
 import { WhenceError } from '../../protocol/errors';
 import type { Preview } from '../../protocol/model';
 import type { ByteSource } from '../bytes';
-import type { Dataset } from '../dataset';
-import { elementCount, formatDims } from '../tensor';
+import type { Dataset, ExampleArray } from '../dataset';
+import { type ArrayKeys, ArrayReader, isSequenceKey, type Row } from './jsonlArrays';
 import { encodeLabels, findLabelName } from './labels';
 import { scanLines } from './lines';
 import { tableDataset } from './table';
@@ -10,11 +10,12 @@ import { tableDataset } from './table';
 export interface JsonlKeys {
   /** Default: a key called label, target, class or y. */
   readonly label?: string;
-  /** A key that holds an array of numbers (nested for images), or keys of one number each. Default: found in the first line. */
+  /**
+   * A key that holds an array of numbers (nested for images), keys of one number each, or keys of several arrays (token ids
+   * and their mask). Default: found in the first line.
+   */
   readonly features?: string | readonly string[];
 }
-
-type Row = Readonly<Record<string, unknown>>;
 
 /** Keys that hold an example's features as one array, in order of preference. */
 const featureNames = ['features', 'x', 'input', 'inputs', 'data', 'pixels', 'image', 'values'];
@@ -37,37 +38,51 @@ export async function openJsonlDataset(
     });
   const first = parseRow((await lines.text(0, 1))[0]!, source, lines.number(0));
   const label = keys.label ?? findLabelName(Object.keys(first));
-  const featureKeys = keys.features ?? guessFeatures(first, label, source);
-  const dims = readFeatures(first, featureKeys, source, lines.number(0)).dims;
-  const size = elementCount(dims);
-  const features = new Float32Array(lines.length * size);
+  const tokenLabels = label !== undefined && Array.isArray(first[label]) ? label : undefined;
+  const features = keys.features ?? guessFeatures(first, label, source);
+  const arrays = arrayKeys(first, features, tokenLabels);
+  const readers = arrays.map((array) => new ArrayReader(array, source));
   const cells: string[] = [];
   for (let from = 0; from < lines.length; ) {
     const to = lines.blockEnd(from);
     (await lines.text(from, to)).forEach((text, offset) => {
       const line = lines.number(from + offset);
       const row = parseRow(text, source, line);
-      const found = readFeatures(row, featureKeys, source, line);
-      if (formatDims(found.dims) !== formatDims(dims)) {
-        const message = `Line ${line} has features of shape ${formatDims(found.dims)}, the first line ${formatDims(dims)}.`;
-        throw new WhenceError('malformed-file', message, { file: source.path, place: `line ${line}` });
-      }
-      features.set(found.values, (from + offset) * size);
-      cells.push(label === undefined ? '' : readLabel(row, label, source, line));
+      for (const reader of readers) reader.read(row, line);
+      cells.push(label === undefined || tokenLabels ? '' : readLabel(row, label, source, line));
     });
     from = to;
   }
   const where = (row: number) => ({ file: source.path, place: `line ${lines.number(row)}, key ${label}` });
+  const read = readers.map((reader) => reader.finish());
+  const [primary] = read as [ExampleArray, ...ExampleArray[]];
   return tableDataset({
     format: 'jsonl',
     file: source.path,
-    featureDims: dims,
-    features,
+    featureDims: primary.dims,
+    features: primary.values,
+    arrays: read,
+    ...(tokenLabels === undefined ? {} : { tokenLabels }),
     ...encodeLabels(cells, classes, where),
     firstLine: lines.number,
     lastLine: lines.number,
-    preview: async (index) => previewOf((await lines.text(index, index + 1))[0]!, featureKeys, label),
+    preview: async (index) => previewOf((await lines.text(index, index + 1))[0]!, features, label),
   });
+}
+
+/** A key that holds an array is one of its own; keys that hold one number each are one array together. */
+function arrayKeys(
+  first: Row,
+  features: string | readonly string[],
+  tokenLabels: string | undefined,
+): readonly ArrayKeys[] {
+  const of = (key: string): ArrayKeys => ({ name: key, keys: [key], ragged: isSequenceKey(key), filler: 0 });
+  const labels = tokenLabels === undefined ? [] : [{ ...of(tokenLabels), ragged: true, filler: -1 }];
+  if (typeof features === 'string') return [of(features), ...labels];
+  const numbers = features.filter((key) => !Array.isArray(first[key]));
+  const own = features.filter((key) => Array.isArray(first[key])).map(of);
+  const together = numbers.length > 0 ? [{ name: 'features', keys: numbers, ragged: false, filler: 0 }] : [];
+  return [...together, ...own, ...labels];
 }
 
 function parseRow(text: string, source: ByteSource, line: number): Row {
@@ -96,6 +111,8 @@ function parseRow(text: string, source: ByteSource, line: number): Row {
 function guessFeatures(row: Row, label: string | undefined, source: ByteSource): string | readonly string[] {
   const rest = Object.keys(row).filter((key) => key !== label);
   const arrays = rest.filter((key) => Array.isArray(row[key]));
+  const sequences = arrays.filter(isSequenceKey);
+  if (sequences.length > 0) return sequences.length === 1 ? sequences[0]! : sequences;
   const named = featureNames.find((name) => arrays.includes(name)) ?? (arrays.length === 1 ? arrays[0] : undefined);
   if (named !== undefined) return named;
   const numbers = rest.filter((key) => typeof row[key] === 'number');
@@ -105,43 +122,6 @@ function guessFeatures(row: Row, label: string | undefined, source: ByteSource):
     place: 'line 1',
     mend: 'Name the key or keys in `features` of whence.json.',
   });
-}
-
-function readFeatures(row: Row, keys: string | readonly string[], source: ByteSource, line: number) {
-  const values: number[] = [];
-  if (typeof keys === 'string') {
-    const dims = flatten(need(row, keys, source, line), values, keys, source, line);
-    return { values, dims: dims.length > 0 ? dims : [1] };
-  }
-  for (const key of keys) flatten(need(row, key, source, line), values, key, source, line);
-  return { values, dims: [values.length] };
-}
-
-function need(row: Row, key: string, source: ByteSource, line: number): unknown {
-  if (Object.hasOwn(row, key)) return row[key];
-  throw new WhenceError('config-invalid', `Line ${line} has no key "${key}"; it has ${Object.keys(row).join(', ')}.`, {
-    file: source.path,
-    place: `line ${line}`,
-    mend: 'Correct the line, or name other keys in whence.json.',
-  });
-}
-
-/** Appends the numbers of a value, nested arrays row by row, and gives their shape; [] for a number alone. */
-function flatten(value: unknown, into: number[], key: string, source: ByteSource, line: number): number[] {
-  if (typeof value === 'number' && Number.isFinite(value)) {
-    into.push(value);
-    return [];
-  }
-  const failure = (message: string) =>
-    new WhenceError('malformed-file', message, { file: source.path, place: `line ${line}, key ${key}` });
-  if (!Array.isArray(value) || value.length === 0) {
-    throw failure(`Line ${line} has ${JSON.stringify(value)?.slice(0, 40)} under "${key}", where numbers are needed.`);
-  }
-  const dims = value.map((part) => flatten(part, into, key, source, line));
-  if (dims.some((other) => formatDims(other) !== formatDims(dims[0]!))) {
-    throw failure(`Line ${line} has rows of unequal length under "${key}".`);
-  }
-  return [value.length, ...dims[0]!];
 }
 
 function readLabel(row: Row, key: string, source: ByteSource, line: number): string {
@@ -156,11 +136,13 @@ function readLabel(row: Row, key: string, source: ByteSource, line: number): str
 }
 
 function previewOf(text: string, features: string | readonly string[], label: string | undefined): Preview {
-  if (typeof features === 'string') {
-    const shown = text.length > longestPreview ? `${text.slice(0, longestPreview)}…` : text;
-    return { kind: 'text', text: shown };
-  }
+  if (typeof features === 'string') return { kind: 'text', text: shortened(text) };
   const row = JSON.parse(text) as Row;
+  if (features.some((key) => Array.isArray(row[key]))) return { kind: 'text', text: shortened(text) };
   const columns = label === undefined ? features : [...features, label];
   return { kind: 'row', columns, values: columns.map((key) => String(row[key] ?? '')) };
+}
+
+function shortened(text: string): string {
+  return text.length > longestPreview ? `${text.slice(0, longestPreview)}…` : text;
 }

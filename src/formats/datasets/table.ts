@@ -1,5 +1,5 @@
 import type { Preview } from '../../protocol/model';
-import type { Dataset } from '../dataset';
+import type { Dataset, ExampleArray } from '../dataset';
 import { elementCount } from '../tensor';
 import { checkIndices } from './indices';
 
@@ -10,6 +10,8 @@ export interface Table {
   readonly featureDims: readonly number[];
   readonly features: Float32Array;
   readonly labels: Float64Array;
+  readonly arrays?: readonly ExampleArray[];
+  readonly tokenLabels?: string;
   readonly classes?: readonly string[];
   firstLine(index: number): number;
   lastLine(index: number): number;
@@ -25,6 +27,8 @@ export function tableDataset(table: Table): Dataset {
     length: labels.length,
     featureDims,
     labels,
+    ...(table.arrays ? { arrays: table.arrays } : {}),
+    ...(table.tokenLabels === undefined ? {} : { tokenLabels: table.tokenLabels }),
     ...(table.classes ? { classes: table.classes } : {}),
     async batch(indices) {
       checkIndices(indices, labels.length, file);

@@ -46,11 +46,11 @@ function rows(tiny: TinyModel, subject: Subject, from: number, to: number, seed:
   const indices = range(from, to);
   const labels = Float64Array.from(indices, (index) => index % tiny.classes);
   return {
-    ...batchFeeds('x', subject, { indices, inputs, labels }, labels),
+    ...batchFeeds(subject, { indices, inputs: { x: inputs }, labels }, labels),
     [inputNames.noise]: {
       dtype: 'float32',
       dims: [subject.batch],
-      data: drawNoise(seed, step, indices, subject.batch),
+      data: drawNoise(seed, step, indices, [subject.batch]),
     },
   };
 }
@@ -122,10 +122,10 @@ describe.for(networks)('of %s', ([, tiny]) => {
 });
 
 test('draws depend on seed, step and example alone, and are uniform', () => {
-  const whole = drawNoise(3, step, range(0, 5000), 5000);
-  expect(Array.from(drawNoise(3, step, [17, 400], 4))).toEqual([whole[17], whole[400], 0, 0]);
-  expect(drawNoise(4, step, [17], 1)).not.toEqual(whole.subarray(17, 18));
-  expect(drawNoise(3, step + 1, [17], 1)).not.toEqual(whole.subarray(17, 18));
+  const whole = drawNoise(3, step, range(0, 5000), [5000]);
+  expect(Array.from(drawNoise(3, step, [17, 400], [4]))).toEqual([whole[17], whole[400], 0, 0]);
+  expect(drawNoise(4, step, [17], [1])).not.toEqual(whole.subarray(17, 18));
+  expect(drawNoise(3, step + 1, [17], [1])).not.toEqual(whole.subarray(17, 18));
   const tenths = new Array<number>(10).fill(0);
   for (const value of whole) tenths[Math.floor(value * 10)]! += 1;
   for (const tenth of tenths) expect(Math.abs(tenth - 500)).toBeLessThan(90);

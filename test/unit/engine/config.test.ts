@@ -60,7 +60,7 @@ describe('parseConfig', () => {
     [{ preprocess: { std: 0 } }, '"preprocess.std" must not be 0', '0'],
     [{ preprocess: { standardize: true, mean: 1 } }, '"standardize" and "mean" exclude each other.', '"mean"'],
     [{ classes: ['a', 'b', 'a'] }, 'The class "a" stands here twice.', '"a"'],
-    [{ loss: 'mse' }, '"loss" must be "cross-entropy" or "squared-error".', '"mse"'],
+    [{ loss: 'mse' }, '"loss" must be one of cross-entropy, next-token,', '"mse"'],
     [{ seed: 1.5 }, '"seed" must be a whole number.', '1.5'],
   ])('%j is an error in plain words', (change, message, at) => {
     const text = withChange(change);

@@ -50,7 +50,7 @@ describe('openJsonlDataset', () => {
     ['a key that is missing in some line', '{"x": [1]}\n{"z": [1]}\n', {}, 'config-invalid', 'line 2'],
     ['a configured key that is missing', '{"x": [1]}\n', { features: 'z' }, 'config-invalid', 'line 1'],
     ['features that cannot be told', '{"p": [1], "q": [2]}\n', {}, 'config-invalid', 'line 1'],
-    ['a label that is a list', '{"x": [1], "y": [1]}\n', { features: 'x' }, 'malformed-file', 'line 1, key y'],
+    ['a label that is an object', '{"x": [1], "y": {"a": 1}}\n', { features: 'x' }, 'malformed-file', 'line 1, key y'],
   ])('refuses %s', async (_, text, keys, code, place) => {
     const error = await failureOf(open(text, keys));
     expect(error).toMatchObject({ code, details: { file: '/run/test.jsonl' } });
