@@ -1,14 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { range } from '../src/engine/examples';
-import { LoadedRuns } from '../src/engine/loadedRun';
-import { Task } from '../src/engine/task';
-import type { MethodName } from '../src/protocol/model';
-import { nodeHost } from '../src/worker/host';
-import { pearson, relativeError } from '../test/support/statistics';
-import { linearDatamodelingScore, type Outcomes } from './lds';
+import { printFidelity } from './fidelityTable';
+import type { Outcomes } from './lds';
 import { layOutOracle, readArray } from './oracleRun';
+import { fashionConfig } from './sampleRun';
 
 /**
  * `npm run fidelity -- ORACLE FASHION_MNIST`: our scores on the oracle's checkpoints beside PyTorch's, query by query, and
@@ -18,53 +13,25 @@ const [oracle, fullSet] = process.argv.slice(2).map((path) => resolve(path));
 if (!oracle || !fullSet) throw new Error('usage: npm run fidelity -- ORACLE FASHION_MNIST');
 const queries = 100;
 
-const rows: readonly { method: MethodName; segments: number; name: string; file: string }[] = [
-  { method: 'source', segments: 3, name: 'SOURCE, 3 segments', file: 'source_L3_margin_exact' },
-  { method: 'source', segments: 1, name: 'SOURCE, 1 segment', file: 'source_L1_margin_exact' },
-  {
-    method: 'influence-functions',
-    segments: 3,
-    name: 'influence functions',
-    file: 'if_ekfac_margin_dampheuristic_exact',
-  },
-  { method: 'tracin', segments: 3, name: 'TracIn', file: 'tracin_margin' },
-];
+const files = {
+  'SOURCE, 3 segments': 'source_L3_margin_exact',
+  'SOURCE, 1 segment': 'source_L1_margin_exact',
+  'influence functions': 'if_ekfac_margin_dampheuristic_exact',
+  TracIn: 'tracin_margin',
+  'gradient dot product': 'graddot_margin',
+} as const;
 
-const outcomes = await readOutcomes();
-const host = nodeHost(pathToFileURL(resolve('dist/worker.mjs')), 'cpu');
-console.log(
-  `${'scores, margin'.padEnd(24)}${'least r'.padStart(12)}${'largest error'.padStart(15)}${'LDS'.padStart(8)}${'PyTorch'.padStart(9)}`,
-);
-for (const { method, segments, name, file } of rows) {
-  const folder = await layOutOracle(oracle, fullSet, segments);
-  try {
-    const loaded = await new LoadedRuns(host).get(join(folder, 'whence.json'));
-    const test = loaded.examples('test');
-    const labels = Array.from(test.dataset.labels.subarray(0, queries));
-    const task = new Task({ signal: new AbortController().signal, progress: () => undefined });
-    const { bySegment, examples } = await loaded.attribution.score(
-      test,
-      range(0, queries),
-      labels,
-      method,
-      'margin',
-      task,
-    );
-    const ours = new Float64Array(queries * examples);
-    for (const part of bySegment) for (let i = 0; i < ours.length; i++) ours[i] = ours[i]! + part[i]!;
-    const { values: theirs } = await readArray(join(oracle, 'scores', `${file}.npy`));
-    const own = (all: Float64Array, q: number) => all.subarray(q * examples, (q + 1) * examples);
-    const least = Math.min(...range(0, queries).map((q) => pearson(own(ours, q), own(theirs, q))));
-    const cells = [
-      least.toFixed(8).padStart(12),
-      relativeError(ours, theirs).toExponential(1).padStart(15),
-      linearDatamodelingScore(outcomes, ours).toFixed(4).padStart(8),
-      linearDatamodelingScore(outcomes, theirs).toFixed(4).padStart(9),
-    ];
-    console.log(name.padEnd(24) + cells.join(''));
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+const folder = await layOutOracle(oracle, fullSet);
+try {
+  await printFidelity({
+    folder,
+    config: fashionConfig,
+    measurement: 'margin',
+    outcomes: await readOutcomes(),
+    reference: (name) => join(oracle, 'scores', `${files[name]}.npy`),
+  });
+} finally {
+  await rm(folder, { recursive: true, force: true });
 }
 
 async function readOutcomes(): Promise<Outcomes> {

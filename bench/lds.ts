@@ -9,14 +9,21 @@ export interface Outcomes {
   readonly measured: Float64Array;
 }
 
+/** A mean over queries, with the 95 % interval of its bootstrap over them. */
+export interface Interval {
+  readonly mean: number;
+  readonly low: number;
+  readonly high: number;
+}
+
 /**
- * Linear datamodeling score: the mean over queries of Spearman's correlation between what retraining on subsets gave and
- * the sum of the subset's scores (Park et al. 2023, definition 2.4). `scores` is [queries, examples].
+ * Linear datamodeling score of every query: Spearman's correlation between what retraining on subsets gave and the sum of
+ * the subset's scores (Park et al. 2023, definition 2.4; their score is the mean over queries). `scores` is [queries,
+ * examples].
  */
-export function linearDatamodelingScore(outcomes: Outcomes, scores: ArrayLike<number>): number {
+export function linearDatamodelingScores(outcomes: Outcomes, scores: ArrayLike<number>): Float64Array {
   const { subsets, examples, queries, masks, measured } = outcomes;
-  let total = 0;
-  for (let q = 0; q < queries; q++) {
+  return new Float64Array(queries).map((_, q) => {
     const predicted = new Float64Array(subsets);
     const truth = new Float64Array(subsets);
     for (let s = 0; s < subsets; s++) {
@@ -25,12 +32,24 @@ export function linearDatamodelingScore(outcomes: Outcomes, scores: ArrayLike<nu
       predicted[s] = sum;
       truth[s] = measured[s * queries + q]!;
     }
-    total += pearson(ranks(predicted), ranks(truth));
-  }
-  return total / queries;
+    return rankCorrelation(ranks(predicted), ranks(truth));
+  });
 }
 
-function pearson(a: Float64Array, b: Float64Array): number {
+/** `values`: one a query. The draws are always the same, so that a table is printed twice alike. */
+export function bootstrap(values: Float64Array, draws = 2000): Interval {
+  const random = uniform(1);
+  const means = Float64Array.from({ length: draws }, () => {
+    let sum = 0;
+    for (let i = 0; i < values.length; i++) sum += values[Math.floor(random() * values.length)]!;
+    return sum / values.length;
+  }).sort();
+  const at = (fraction: number) => means[Math.floor(fraction * (draws - 1))]!;
+  return { mean: values.reduce((sum, value) => sum + value, 0) / values.length, low: at(0.025), high: at(0.975) };
+}
+
+/** Pearson's correlation of two permutations. */
+function rankCorrelation(a: Float64Array, b: Float64Array): number {
   const mean = (a.length - 1) / 2;
   let product = 0;
   let square = 0;
@@ -49,4 +68,15 @@ function ranks(values: Float64Array): Float64Array {
     result[index] = rank;
   });
   return result;
+}
+
+/** Numbers in [0, 1) by Marsaglia's xorshift. */
+function uniform(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state ^= state << 13;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    return (state >>> 0) / 2 ** 32;
+  };
 }

@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { readNpy } from '../src/formats/npy';
 import { nodeFiles } from '../src/worker/nodeFiles';
-import { fashionConfig } from './sampleRun';
 
 /** An array of an oracle's .npy file, as numbers. */
 export async function readArray(path: string): Promise<{ dims: readonly number[]; values: Float64Array }> {
@@ -14,9 +13,10 @@ export async function readArray(path: string): Promise<{ dims: readonly number[]
 
 /**
  * Lays the oracle's run out as a user would have it: its checkpoints, its 5,000 training and 1,000 evaluation images taken
- * from the full set, and a log of its constant learning rate.
+ * from the full set, and a log of its constant learning rate. Its
+ * `whence.json` is the caller's to write.
  */
-export async function layOutOracle(oracle: string, fullSet: string, segments: number): Promise<string> {
+export async function layOutOracle(oracle: string, fullSet: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'whence-oracle-'));
   const base = join(oracle, 'base');
   const raw = join(folder, 'data/FashionMNIST/raw');
@@ -49,6 +49,5 @@ export async function layOutOracle(oracle: string, fullSet: string, segments: nu
     }
   }
   await writeFile(join(folder, 'training-log.csv'), `step,learning_rate,loss\n1,${meta.lr},2.3\n`);
-  await writeFile(join(folder, 'whence.json'), JSON.stringify({ ...fashionConfig, segments }));
   return folder;
 }

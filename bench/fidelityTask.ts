@@ -1,0 +1,61 @@
+import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { printFidelity } from './fidelityTable';
+import type { Outcomes } from './lds';
+import { readArray } from './oracleRun';
+
+/**
+ * `npm run fidelity:task -- FOLDER [MODEL...]`: the same for a folder that bench/fidelity/run.py made, a CNN or a GPT: our
+ * scores beside those of its loops over examples, and both against retrainings on random halves. Once for every export of
+ * the model: unless named, as it is written and optimised.
+ */
+const [folder, ...named] = process.argv.slice(2);
+if (!folder) throw new Error('usage: npm run fidelity:task -- FOLDER [MODEL...]');
+const models = named.length > 0 ? named : ['model.onnx', 'model-optimized.onnx'];
+
+const files = {
+  'SOURCE, 3 segments': 'source_L3',
+  'SOURCE, 1 segment': 'source_L1',
+  'influence functions': 'influence',
+  TracIn: 'tracin',
+  'gradient dot product': 'gradient_dot',
+} as const;
+
+/** What training leaves; the references, the retrainings and the stages of an earlier run stay where they are. */
+const partsOfRun = /^(checkpoints|model.*\.onnx|training-log\.csv|(train|test)[-.].*)$/;
+
+const outcomes = await readOutcomes(folder);
+for (const model of models) {
+  const copy = await mkdtemp(join(tmpdir(), 'whence-fidelity-'));
+  try {
+    for (const part of (await readdir(folder)).filter((name) => partsOfRun.test(name))) {
+      await cp(join(folder, part), join(copy, part), { recursive: true });
+    }
+    const config = JSON.parse(await readFile(join(folder, 'whence.json'), 'utf8')) as { loss?: string };
+    console.log(`\n${model}`);
+    await printFidelity({
+      folder: copy,
+      config: { ...config, model },
+      measurement: config.loss === 'next-token' ? 'loss' : 'margin',
+      outcomes,
+      reference: (name) => join(folder, 'reference', `${files[name]}.npy`),
+    });
+  } finally {
+    await rm(copy, { recursive: true, force: true });
+  }
+}
+
+async function readOutcomes(from: string): Promise<Outcomes> {
+  const masks = await readArray(join(from, 'masks.npy'));
+  const [subsets, examples] = masks.dims as [number, number];
+  const { dims, values } = await readArray(join(from, 'outcomes.npy'));
+  const [, repeats, queries] = dims as [number, number, number];
+  const measured = Float64Array.from({ length: subsets * queries }, (_, at) => {
+    const [subset, query] = [Math.floor(at / queries), at % queries];
+    let sum = 0;
+    for (let repeat = 0; repeat < repeats; repeat++) sum += values[(subset * repeats + repeat) * queries + query]!;
+    return sum / repeats;
+  });
+  return { subsets, examples, queries, masks: masks.values, measured };
+}
