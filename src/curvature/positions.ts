@@ -16,16 +16,15 @@ export function isRankOne(site: Site): boolean {
 }
 
 /**
- * The site's activations, one row a position, with a trailing 1 where there is a bias: [batch, inputs] for one position,
+ * The site's activations, one row a position, with a trailing element for each bias: [batch, inputs] for one position,
  * else [batch, positions, inputs], the uses one after another. A convolution's rows are its patches, channels before kernel
  * taps (as in F.unfold). Rows of padding are 0.
  */
 export function siteActivation(builder: GraphBuilder, site: Site): string {
-  const width = site.bias === undefined ? site.inputs : site.inputs - 1;
   const parts = site.uses.map((use) => {
     const value = use.map.kind === 'linear' ? use.activation : patches(builder, use.activation, use.map, use.output);
-    const rows = byExample(builder, value, use, width);
-    return masked(builder, site.bias === undefined ? rows : withOnes(builder, rows), use);
+    const rows = byExample(builder, value, use, site.inputs - use.trailing.length);
+    return masked(builder, withTrailing(builder, rows, use.trailing), use);
   });
   return together(builder, site, parts);
 }
@@ -54,10 +53,14 @@ function byExample(builder: GraphBuilder, value: string, { map, positions, order
   return builder.reshape(builder.transpose(steps, [1, 0, 2, 3]), [batch, positions, width]);
 }
 
-function withOnes(builder: GraphBuilder, rows: string): string {
-  const dims = [...builder.dims(rows).slice(0, -1), 1];
-  const ones = builder.constant(new Float32Array(dims[0]! * dims[1]!).fill(1), dims);
-  return builder.concat([rows, ones], 2);
+function withTrailing(builder: GraphBuilder, rows: string, trailing: readonly number[]): string {
+  if (trailing.length === 0) return rows;
+  const [batch, positions] = builder.dims(rows) as [number, number, number];
+  const all = Float32Array.from(
+    { length: batch * positions * trailing.length },
+    (_, at) => trailing[at % trailing.length]!,
+  );
+  return builder.concat([rows, builder.constant(all, [batch, positions, trailing.length])], 2);
 }
 
 function masked(builder: GraphBuilder, rows: string, use: Use): string {

@@ -1,6 +1,7 @@
 import { encodeModel } from '../onnx/encode';
 import type { Model } from '../onnx/graph';
 import type { Feeds, Runtime, Tensor } from '../onnx/runtime';
+import { numbersOf } from '../onnx/tensor';
 
 /** How the rows of an activation follow one another: all of the first example, or the first position of every example. */
 export type RowOrder = 'example-major' | 'position-major' | 'mixed';
@@ -12,10 +13,12 @@ export interface Rows {
 }
 
 /**
- * Finds by experiment which rows belong to which example: only example `changed` differs between the two batches, so
- * that the rows which differ are its own. A value whose other rows move too mixes examples. Absent from the answer is what
- * shows nothing: one row an example, or values that no input reaches.
+ * Finds by experiment which rows belong to which example: all of the first batch are copies of one example, and only
+ * example `changed` differs in the second, so that the rows which differ are its own. A value whose other rows move too
+ * mixes examples, and so does one whose rows are no copies: no input reaches it. Absent from the answer is what fits both
+ * orders: one row an example, or equal rows.
  *
+ * @param feeds all examples the same, then `changed` another
  * @param batch how many examples both feeds hold
  */
 export async function probeRowOrders(
@@ -41,7 +44,8 @@ export async function probeRowOrders(
       runs.push(await session.run(Object.fromEntries(known), fetches));
     }
     for (const { name, rows } of asked) {
-      const order = orderOf(differing(runs[0]![name]!, runs[1]![name]!, rows), rows, batch, changed);
+      const [one, other] = [runs[0]![name]!, runs[1]![name]!];
+      const order = orderOf(differing(one, other, rows), numbersOf(one), rows, batch, changed);
       if (order) orders.set(name, order);
     }
     return orders;
@@ -58,12 +62,41 @@ function differing({ data: a }: Tensor, { data: b }: Tensor, rows: number): read
   });
 }
 
-function orderOf(changed: readonly number[], rows: number, batch: number, example: number): RowOrder | undefined {
+function orderOf(
+  changed: readonly number[],
+  values: readonly number[],
+  rows: number,
+  batch: number,
+  example: number,
+): RowOrder | undefined {
   if (rows % batch !== 0) return 'mixed';
   const each = rows / batch;
-  const first = changed.every((row) => Math.floor(row / each) === example);
-  const last = changed.every((row) => row % batch === example);
+  // What the changed example leaves open, the others tell: they are copies of one another.
+  const alike = (rowOf: (example: number, position: number) => number) => areCopies(values, rows, batch, rowOf);
+  const first =
+    changed.every((row) => Math.floor(row / each) === example) && alike((index, position) => index * each + position);
+  const last = changed.every((row) => row % batch === example) && alike((index, position) => position * batch + index);
   if (first && last) return undefined;
   if (first) return 'example-major';
   return last ? 'position-major' : 'mixed';
+}
+
+/** Whether all examples have the same rows, up to rounding: kernels may round rows by where they lie. */
+function areCopies(
+  values: readonly number[],
+  rows: number,
+  batch: number,
+  rowOf: (example: number, position: number) => number,
+): boolean {
+  const width = values.length / rows;
+  const largest = values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  for (let example = 1; example < batch; example++) {
+    for (let position = 0; position < rows / batch; position++) {
+      const [own, first] = [rowOf(example, position) * width, rowOf(0, position) * width];
+      for (let at = 0; at < width; at++) {
+        if (Math.abs(values[own + at]! - values[first + at]!) > 1e-3 * largest) return false;
+      }
+    }
+  }
+  return true;
 }

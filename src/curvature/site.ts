@@ -6,16 +6,17 @@ import { isMove, type Origin, type TrainedWeight, weightOrigins } from './weight
 
 /**
  * A weight and all the places where it meets an activation: the unit of EK-FAC. Per example its gradient is `G = Σ_t d_t a_tᵀ`
- * [outputs, inputs] over the positions t of all its uses, with the bias folded in as a trailing 1 of the activation.
+ * [outputs, inputs] over the positions t of all its uses, with each bias folded in as a trailing element of the activation.
  */
 export interface Site {
   /** The weight's initializer, or the first of those that hold it. */
   readonly weight: string;
+  /** The first bias's initializer. */
   readonly bias?: string;
   /** Every initializer that the site's gradient is of. */
   readonly initializers: readonly string[];
   readonly uses: readonly Use[];
-  /** Width of the activation, the trailing 1 included where there is a bias. */
+  /** Width of the activation, a trailing element for each bias included. */
   readonly inputs: number;
   readonly outputs: number;
   /** Positions t per example, of all uses; 1 makes every per-example gradient rank one. */
@@ -31,6 +32,11 @@ export interface Use {
   /** The graph value whose gradient is the pre-activation gradient. */
   readonly output: string;
   readonly map: LinearMap | ConvolutionMap;
+  /**
+   * What follows the activation, one element a bias of the site: 1, or 0 for a bias of another use. √2 where two vectors are
+   * added up (a recurrent layer's): training moves both, so that their sum moves twice as fast as one would.
+   */
+  readonly trailing: readonly number[];
   readonly positions: number;
   readonly order: Exclude<RowOrder, 'mixed'>;
   /** Whether its positions are the tokens of a sequence, of which padding does not count. */
@@ -150,8 +156,15 @@ function readsOnlyType({ op }: Node, input: number): boolean {
 /** Whether a reader of a tensor is a lookup, another use of the same matrix, or a use of another part of the tensor. */
 function isCounted({ node, op, origin }: Reader, product: Product, own: Origin, all: readonly Weighted[]): boolean {
   if (op === 'Gather' || node === product.output) return true;
-  if (!all.some((other) => other.product.output === node && other.origin.key === origin.key)) return false;
-  return origin.key === own.key ? origin.turned === own.turned : true;
+  if (origin.key !== own.key) return isOtherPart(origin, own);
+  return (
+    origin.turned === own.turned && all.some((other) => other.product.output === node && other.origin.key === own.key)
+  );
+}
+
+/** Different cuts of a tensor are taken to be disjoint, as those of packed projections are. */
+function isOtherPart(a: Origin, b: Origin): boolean {
+  return a.key !== b.key && a.part === true && b.part === true;
 }
 
 function rowsOf({ activation, rows, spread }: Product, { model, types, batch, rowOrders }: SiteSearch) {
@@ -159,7 +172,7 @@ function rowsOf({ activation, rows, spread }: Product, { model, types, batch, ro
   const positions = rows % batch === 0 ? (rows / batch) * spread : undefined;
   const probed = rowOrders?.get(activation);
   if (probed) return { positions, order: probed };
-  if (rows === batch || dims[0] === batch) return { positions, order: 'example-major' as const };
+  if (batch === 1 || rows === batch || dims[0] === batch) return { positions, order: 'example-major' as const };
   const maker = model.graph.nodes.find(({ outputs }) => outputs.includes(activation));
   const before = maker?.op === 'Reshape' ? types.get(maker.inputs[0]!)?.dims : undefined;
   const folded = dims.length === 2 && before?.[0] === batch && before.at(-1) === dims[1];
@@ -180,30 +193,39 @@ function sitesOf(
 ): Site[] {
   const [first] = group as [Weighted, ...Weighted[]];
   if (group.some(({ positions, order }) => positions === undefined || order === 'mixed')) return [];
-  // A bias counts where all uses add it, and nothing else does.
-  const shared = first.bias?.key;
-  const bias =
-    first.bias !== undefined &&
-    group.every((one) => one.bias?.key === shared) &&
-    first.bias.tensors.every((tensor) => readers.get(tensor)?.length === group.length)
-      ? first.bias
-      : undefined;
-  const initializers = [...new Set(group.flatMap(({ origin }) => origin.initializers))];
+  const biases = biasesOf(group, readers);
+  const initializers = distinct(group.flatMap(({ origin }) => origin.initializers));
   return first.product.maps.map((_, index) => {
-    const uses = group.map(({ product, positions, order }): Use => {
+    const uses = group.map(({ product, positions, order, bias }): Use => {
       const { activation, output, maps } = product;
+      const trailing = biases.map(({ key, terms }) => (bias?.key === key ? Math.sqrt(terms) : 0));
       const rows = { positions: positions!, order: order as Use['order'], masked: positions === tokens };
-      return { activation, output, map: maps[index]!, ...rows };
+      return { activation, output, map: maps[index]!, trailing, ...rows };
     });
     return {
       weight: initializers[0]!,
-      ...(bias ? { bias: bias.initializers[0]! } : {}),
-      initializers: [...initializers, ...(bias?.initializers ?? [])],
+      ...(biases[0] ? { bias: biases[0].initializers[0]! } : {}),
+      initializers: distinct([...initializers, ...biases.flatMap((bias) => bias.initializers)]),
       uses,
-      inputs: first.product.width + (bias ? 1 : 0),
+      inputs: first.product.width + biases.length,
       outputs: first.product.outputs,
       positions: uses.reduce((sum, use) => sum + use.positions, 0),
       scaled: initializers.some((name) => scaled?.has(name)),
     };
   });
+}
+
+/** The biases that uses of one weight add, as far as nothing else reads them. */
+function biasesOf(group: readonly Weighted[], readers: ReadonlyMap<string, readonly Reader[]>): readonly Origin[] {
+  const found = new Map(group.flatMap(({ bias }) => (bias ? [[bias.key, bias] as const] : [])));
+  return [...found.values()].filter((bias) => {
+    const nodes = group.flatMap((one) => (one.bias?.key === bias.key ? [one.product.biased] : []));
+    return bias.tensors.every((tensor) =>
+      readers.get(tensor)!.every(({ node, origin }) => nodes.includes(node) || isOtherPart(origin, bias)),
+    );
+  });
+}
+
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Set(names)];
 }

@@ -12,6 +12,8 @@ export interface Product {
   readonly output: string;
   /** The value that is added to every row, '' where there is none. */
   readonly bias: string;
+  /** The output of the node that adds the bias. */
+  readonly biased: string;
   /** One for each group of a convolution. */
   readonly maps: readonly (LinearMap | ConvolutionMap)[];
   /** Of one group, without bias. */
@@ -42,7 +44,8 @@ function gemm(node: Node, types: Types): Product[] {
   if (intOf(node, 'transA', 0) === 1 || scaled) return [];
   const [rows, width] = types.get(activation)!.dims as [number, number];
   const outputs = types.get(output)!.dims[1]!;
-  return [{ node, weight, activation, output, bias, maps: [{ kind: 'linear' }], width, outputs, rows, spread: 1 }];
+  const maps = [{ kind: 'linear' }] as const;
+  return [{ node, weight, activation, output, bias, biased: output, maps, width, outputs, rows, spread: 1 }];
 }
 
 function matMul(node: Node, graph: Graph, types: Types): Product[] {
@@ -52,17 +55,17 @@ function matMul(node: Node, graph: Graph, types: Types): Product[] {
   const matrix = types.get(weight)!.dims;
   if (matrix.length !== 2 || dims.length < 2) return [];
   const [width, outputs] = matrix as [number, number];
-  const bias = addedTo(output, graph);
+  const maps = [{ kind: 'linear' }] as const;
   const rows = product(dims.slice(0, -1));
-  return [{ node, weight, activation, output, bias, maps: [{ kind: 'linear' }], width, outputs, rows, spread: 1 }];
+  return [{ node, weight, activation, output, ...addedTo(output, graph), maps, width, outputs, rows, spread: 1 }];
 }
 
 /** What an Add puts on a product, if the product goes nowhere else. */
-function addedTo(value: string, graph: Graph): string {
+function addedTo(value: string, graph: Graph): Pick<Product, 'bias' | 'biased'> {
   const users = graph.nodes.filter((node) => node.inputs.includes(value));
   const [add] = users;
-  if (users.length !== 1 || add?.op !== 'Add') return '';
-  return (add.inputs[0] === value ? add.inputs[1] : add.inputs[0]) ?? '';
+  if (users.length !== 1 || add?.op !== 'Add') return { bias: '', biased: value };
+  return { bias: (add.inputs[0] === value ? add.inputs[1] : add.inputs[0])!, biased: add.outputs[0]! };
 }
 
 function convolution(node: Node, types: Types): Product[] {
@@ -80,7 +83,8 @@ function convolution(node: Node, types: Types): Product[] {
   });
   const outputs = channels / groups;
   const spread = product(spatial);
-  return [{ node, weight, activation, output, bias, maps, width: width * product(kernel), outputs, rows, spread }];
+  const taps = width * product(kernel);
+  return [{ node, weight, activation, output, bias, biased: output, maps, width: taps, outputs, rows, spread }];
 }
 
 /** Explicit pads, or those that `auto_pad` stands for. */

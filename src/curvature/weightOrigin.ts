@@ -2,6 +2,7 @@ import { intOf, intsOf } from '../onnx/attributes';
 import { sameDims } from '../onnx/dims';
 import type { Graph, Node } from '../onnx/graph';
 import type { ProbedType } from '../onnx/shape';
+import { initializerTensor, numbersOf } from '../onnx/tensor';
 
 /** What an initializer holds: checkpoint tensors in some arrangement. Equal keys of two initializers are tied weights. */
 export interface TrainedWeight {
@@ -9,11 +10,15 @@ export interface TrainedWeight {
   /** Whether rows and columns are swapped against other initializers of the same key. */
   readonly turned: boolean;
   readonly tensors: readonly string[];
+  /** Whether it is cut out of its tensors, so that others may hold the rest: packed projections. */
+  readonly part?: boolean;
 }
 
 /** A value that is a trained weight, or a part of one, moved about but not computed with. */
 export interface Origin extends TrainedWeight {
   readonly initializers: readonly string[];
+  /** How many vectors were added up: a recurrent layer has two biases, which training moves alike. */
+  readonly terms: number;
 }
 
 type Types = ReadonlyMap<string, ProbedType>;
@@ -31,10 +36,10 @@ export function weightOrigins(
   trained: ReadonlyMap<string, TrainedWeight>,
 ): ReadonlyMap<string, Origin> {
   const origins = new Map<string, Origin>();
-  for (const [name, weight] of trained) origins.set(name, { ...weight, initializers: [name] });
+  for (const [name, weight] of trained) origins.set(name, { ...weight, initializers: [name], terms: 1 });
   for (const node of graph.nodes) {
     node.outputs.forEach((output, index) => {
-      const origin = output === '' ? undefined : moved(node, index, types, origins);
+      const origin = output === '' ? undefined : moved(node, index, graph, types, origins);
       if (origin) origins.set(output, origin);
     });
   }
@@ -46,7 +51,13 @@ export function isMove(node: Node, origins: ReadonlyMap<string, Origin>): boolea
   return node.outputs.some((output) => origins.has(output));
 }
 
-function moved(node: Node, index: number, types: Types, origins: ReadonlyMap<string, Origin>): Origin | undefined {
+function moved(
+  node: Node,
+  index: number,
+  graph: Graph,
+  types: Types,
+  origins: ReadonlyMap<string, Origin>,
+): Origin | undefined {
   if (node.domain !== '') return undefined;
   const [first, second] = node.inputs;
   const origin = first === undefined ? undefined : origins.get(first);
@@ -56,20 +67,27 @@ function moved(node: Node, index: number, types: Types, origins: ReadonlyMap<str
   if (!to) return undefined;
   if (reshapes.has(node.op)) return sameDims(proper(from), proper(to)) ? origin : arranged(origin, `as ${to.join()}`);
   if (node.op === 'Transpose') return transposed(origin, from, intsOf(node, 'perm'));
-  if (node.op === 'Split') return arranged(origin, `part ${intOf(node, 'axis', 0)} ${index}`);
+  if (node.op === 'Split') return { ...arranged(origin, `part ${intOf(node, 'axis', 0)} ${index}`), part: true };
   if (node.op === 'Slice') {
-    const bounds = node.inputs.slice(1).map((input) => types.get(input)?.constant?.join());
+    const bounds = node.inputs.slice(1).map((input) => integers(input, graph, types)?.join());
     if (bounds.includes(undefined)) return undefined;
-    return sameDims(from, to) ? origin : arranged(origin, `[${bounds.join(';')}]`);
+    return sameDims(from, to) ? origin : { ...arranged(origin, `[${bounds.join(';')}]`), part: true };
   }
   const other = second === undefined ? undefined : origins.get(second);
   if (node.op === 'Add' && other && from.length === 1 && sameDims(from, types.get(second!)!.dims)) {
-    return joined([origin, other], ' + ');
+    return { ...joined([origin, other], ' + '), terms: origin.terms + other.terms };
   }
   if (node.op !== 'Concat') return undefined;
   const parts = node.inputs.map((input) => origins.get(input));
   const all = parts.filter((part) => part !== undefined);
   return all.length === parts.length ? joined(all, `; ${intOf(node, 'axis', 0)} `) : undefined;
+}
+
+/** A list that the graph holds, or that only shapes decide. */
+function integers(name: string, graph: Graph, types: Types): readonly number[] | undefined {
+  const initializer = graph.initializers.get(name);
+  const held = initializer && initializerTensor(initializer);
+  return held ? numbersOf(held) : types.get(name)?.constant;
 }
 
 /** Dimensions that are not 1: what decides whether a reshape moves more than names of axes. */
@@ -95,6 +113,8 @@ function joined(parts: readonly Origin[], how: string): Origin {
     turned: false,
     tensors: distinct(parts.flatMap(({ tensors }) => tensors)),
     initializers: distinct(parts.flatMap(({ initializers }) => initializers)),
+    part: parts.some(({ part }) => part),
+    terms: 1,
   };
 }
 

@@ -27,7 +27,14 @@ function trainedWeight(value: Expression): TrainedWeight {
       .join()}`,
     turned,
     tensors,
+    part: isPart(value),
   };
+}
+
+function isPart(value: Expression): boolean {
+  if (value.kind === 'tensor') return false;
+  if (value.kind === 'slice' || value.kind === 'rows') return true;
+  return value.kind === 'concat' ? value.of.some(isPart) : value.of !== undefined && isPart(value.of);
 }
 
 function unturned(value: Expression): { readonly inner: Expression; readonly turned: boolean } {

@@ -25,10 +25,10 @@ export async function subjectFor(tiny: TinyModel, batch: number): Promise<Subjec
   const trained = new Set(Object.keys(tiny.weights));
   const search = { model, types, batch, trained: untied(trained) };
   const each = count(tiny.example);
-  const data = Float32Array.from(x.data as Float32Array);
-  // Another example in the second row.
-  if (batch > 1) data.set(randomFloats(each, randomNumbers(6)), each);
-  const feeds = [{ x }, { x: { ...x, data } }] as const;
+  const same = Float32Array.from(x.data as Float32Array, (_, at) => Number(x.data[at % each]));
+  const changed = same.slice();
+  if (batch > 1) changed.set(randomFloats(each, randomNumbers(6)), each);
+  const feeds = [{ x: { ...x, data: same } }, { x: { ...x, data: changed } }] as const;
   const rowOrders = await probeRowOrders(model, runtime, feeds, { batch, changed: 1 }, weightedActivations(search));
   const sites = findSites({ ...search, rowOrders });
   return { model, types, batch, logits: 'logits', loss: 'cross-entropy', trained, sites };

@@ -228,6 +228,21 @@ describe('left out is', () => {
       ['a', 'b'],
     ],
     [
+      'what multiplies no example: places, as many as there are examples',
+      {
+        example: [3, 4],
+        classes,
+        weights: { places: [3, 4], weight: [4, 4], 'fc.weight': [4, classes] },
+        nodes: [
+          node('MatMul', ['places', 'weight'], 'turned'),
+          node('Add', ['x', 'turned'], 'sum'),
+          node('MatMul', ['sum', 'fc.weight'], 'rows'),
+          node('ReduceMean', ['rows'], 'logits', { axes: [1], keepdims: 0 }),
+        ],
+      },
+      ['fc.weight'],
+    ],
+    [
       'what scales a product, not its weight',
       {
         example: [4],
