@@ -2,8 +2,9 @@ import { existsSync, readdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel } from '../../src/onnx/encode';
-import { startCheck } from '../../src/worker/checkProcess';
+import { type CheckProcess, startCheck } from '../../src/worker/checkProcess';
 import { acceptedDifference } from '../../src/worker/providers';
+import { bundle } from './bundle';
 import { modelOf, perceptron } from './tinyModel';
 import { randomBatch } from './tinySubject';
 
@@ -43,6 +44,28 @@ export async function findSoftwareVulkan(checker: URL): Promise<SoftwareVulkan> 
   const places = `SwiftShader (vk_swiftshader_icd.json) in ${folders}, lavapipe (lvp_icd*.json) in ${drivers.join(', ')}`;
   const outcome = tried.length > 0 ? tried.join('; ') : 'neither is there';
   return { found: false, reason: `looked for ${places}; ${outcome}; Debian's chromium and libvulkan1 would do` };
+}
+
+/**
+ * A program in `folder` that answers checks. A session that stays open keeps its device, and with it every shader that was
+ * compiled for an earlier graph.
+ */
+export function heldChecker(folder: string): URL {
+  return bundle(
+    join(folder, 'check.mjs'),
+    `import { serveCheck } from './src/worker/checkProcess';
+    import { createRuntime } from './src/worker/session';
+    import { encodeModel } from './src/onnx/encode';
+    import { modelOf, perceptron } from './test/support/tinyModel';
+    serveCheck();
+    globalThis.held = await createRuntime('webgpu').createSession(encodeModel(modelOf(perceptron)));`,
+  );
+}
+
+/** The checker on the Vulkan that was found. */
+export function startCheckOn(vulkan: SoftwareVulkan, checker: URL): CheckProcess {
+  if (!vulkan.found) throw new Error(vulkan.reason);
+  return withDriver(vulkan.driver, () => startCheck(checker));
 }
 
 /** Runs `action` in an environment in which Vulkan has this driver only. */

@@ -15,10 +15,9 @@ import type { Subject } from '../../../src/curvature/subject';
 import { encodeModel } from '../../../src/onnx/encode';
 import type { Model } from '../../../src/onnx/graph';
 import { forWebGpu } from '../../../src/onnx/webgpu';
-import { type CheckProcess, startCheck } from '../../../src/worker/checkProcess';
-import { bundle } from '../../support/bundle';
+import type { CheckProcess } from '../../../src/worker/checkProcess';
 import { fixtureQueries, fixtureSubject, takenFeeds } from '../../support/fixtureSubject';
-import { findSoftwareVulkan, withDriver } from '../../support/softwareVulkan';
+import { findSoftwareVulkan, heldChecker, startCheckOn } from '../../support/softwareVulkan';
 
 /** What the product runs on WebGPU, run there without a GPU and compared with the CPU's numbers. */
 
@@ -26,16 +25,7 @@ const folder = mkdtempSync(join(tmpdir(), 'whence-webgpu-'));
 symlinkSync(join(import.meta.dirname, '../../../node_modules'), join(folder, 'node_modules'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-// A session that stays open keeps the device, and with it every shader that was compiled for an earlier graph.
-const checker = bundle(
-  join(folder, 'check.mjs'),
-  `import { serveCheck } from './src/worker/checkProcess';
-  import { createRuntime } from './src/worker/session';
-  import { encodeModel } from './src/onnx/encode';
-  import { modelOf, perceptron } from './test/support/tinyModel';
-  serveCheck();
-  globalThis.held = await createRuntime('webgpu').createSession(encodeModel(modelOf(perceptron)));`,
-);
+const checker = heldChecker(folder);
 const vulkan = await findSoftwareVulkan(checker);
 if (!vulkan.found) process.stderr.write(`WebGPU is not tested: ${vulkan.reason}.\n`);
 
@@ -57,7 +47,7 @@ const positionGraphs: typeof graphs = {
 describe.runIf(vulkan.found)('WebGPU', () => {
   let check: CheckProcess;
   beforeAll(() => {
-    check = withDriver(vulkan.found ? vulkan.driver : '', () => startCheck(checker));
+    check = startCheckOn(vulkan, checker);
   });
   afterAll(() => check.end());
 
