@@ -6,7 +6,7 @@ import type { ClassInfluence, Example, Influence, InfluentialExample } from '../
 import { type ModelExamples, range } from './examples';
 import { checkedIndex, type LoadedRun } from './loadedRun';
 import { predict, predictionOf } from './predictions';
-import { isClassifier } from './splits';
+import { isClassifier, isPerToken } from './splits';
 import type { Task } from './task';
 
 /** Answers one query: its scores from the store or anew, ranked both ways. */
@@ -21,7 +21,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const perToken = queries.sequence?.labels !== undefined;
   const kind = request.measurement?.kind ?? (perToken || run.loss === 'custom' ? 'loss' : 'margin');
   const target = request.measurement?.target ?? (kind === 'loss' ? label : prediction.predicted);
-  if (!perToken) checkTarget(loaded, target);
+  checkTarget(loaded, target);
   const token = request.measurement?.token;
   const measurement = { kind, target, ...(token === undefined ? {} : { token }) };
   const hash = await influenceHash(loaded, request.method);
@@ -141,13 +141,13 @@ function tokenPlace({ sequence, dataset }: ModelExamples, token: number | undefi
   );
 }
 
-/** Fails with `bad-argument` where a measurement cannot be taken at `target`: a class, or a regression's label. */
+/** Fails with `bad-argument` where a measurement cannot be taken at `target`: a class, or a regression's label. Tokens have their own. */
 export function checkTarget({ run, network }: LoadedRun, target: number): void {
-  const outputs = network.outputs;
-  const fits =
-    run.loss === 'squared-error' || run.loss === 'absolute-error'
-      ? !Number.isNaN(target)
-      : Number.isInteger(target) && target >= 0 && target < Math.max(2, outputs);
+  if (isPerToken(run.splits, run.loss)) return;
+  const { outputs } = network;
+  const fits = isClassifier(run)
+    ? Number.isInteger(target) && target >= 0 && target < Math.max(2, outputs)
+    : !Number.isNaN(target);
   if (fits) return;
   throw new WhenceError(
     'bad-argument',
