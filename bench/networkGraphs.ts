@@ -2,7 +2,7 @@ import { backward } from '../src/autodiff/backward';
 import { trainingLoss, weightsInput } from '../src/curvature/heads';
 import { isRankOne } from '../src/curvature/positions';
 import type { Site } from '../src/curvature/site';
-import { float32, inputNames, outputNames, type Subject } from '../src/curvature/subject';
+import { outputNames, type Subject } from '../src/curvature/subject';
 import { projectActivation, projectGradient } from '../src/curvature/taps/projection';
 import { score } from '../src/curvature/taps/score';
 import { GraphBuilder } from '../src/onnx/builder';
@@ -55,8 +55,7 @@ export function productsGraph(subject: Subject, queries: number): Model {
     const own = { ...site, uses: site.uses.map((use) => ({ ...use, activation: activationInput(use.activation) })) };
     const activation = projectActivation(builder, own, undefined);
     const gradient = projectGradient(builder, own, gradients, undefined);
-    const dims = [queries, site.outputs, site.inputs];
-    return [score(builder, own, { activation, gradient }, builder.input(inputNames.queries(index), float32(dims)))];
+    return [score(builder, own, index, { activation, gradient }, { queries })];
   });
   builder.output(
     outputNames.scores,

@@ -1,5 +1,5 @@
 import type { Algebra, Matrix } from '../curvature/algebra';
-import type { Basis, EkfacFactor } from '../curvature/ekfac';
+import type { Basis, Eigenbasis, EkfacFactor } from '../curvature/ekfac';
 import type { Site } from '../curvature/site';
 import type { MethodSegment } from './method';
 
@@ -8,35 +8,35 @@ export type SiteQueries =
   | { readonly kind: 'rank-one'; readonly activation: Matrix; readonly gradient: Matrix }
   | { readonly kind: 'full'; readonly values: Matrix };
 
-/** A method's segment with the curvature of one site; no factor stands for the identity. */
-export interface SiteSegment {
-  readonly method: MethodSegment;
-  readonly factor: EkfacFactor | undefined;
-}
-
 /**
- * Walks one site's queries from the last segment to the first and yields each segment's `respond(H) q`, [Q, outputs,
- * inputs] in that segment's eigenbasis (the parameters' own coordinates where it has none).
+ * Walks one site's queries from the last segment to the first.
  *
  * The query changes coordinates directly from one segment's eigenbasis to the next, and stays where the bases are equal.
  */
-export async function* preconditioned(
-  algebra: Algebra,
-  site: Site,
-  segments: readonly SiteSegment[],
-  queriesAt: (checkpoint: number | undefined) => SiteQueries,
-): AsyncGenerator<{ readonly segment: number; readonly queries: Matrix }> {
-  let current: { values: Matrix; factor: EkfacFactor | undefined } | undefined;
-  for (let index = segments.length - 1; index >= 0; index--) {
-    const { method, factor } = segments[index]!;
+export class QueryWalk {
+  private current: { readonly values: Matrix; readonly basis: Eigenbasis | undefined } | undefined;
+
+  constructor(
+    private readonly algebra: Algebra,
+    private readonly site: Site,
+    private readonly queriesAt: (checkpoint: number | undefined) => SiteQueries,
+  ) {}
+
+  /**
+   * A segment's `respond(H) q`, [Q, outputs, inputs] in its eigenbasis; in the parameters' own coordinates where it has no
+   * factor, which stands for the identity. `last` says that no segment comes after.
+   */
+  async step(method: MethodSegment, factor: EkfacFactor | undefined, last: boolean): Promise<Matrix> {
+    const { current, site } = this;
     const anew = current === undefined || method.queryCheckpoint !== undefined;
     const values: Matrix = anew
-      ? await enter(algebra, site, queriesAt(method.queryCheckpoint), factor)
-      : await change(algebra, current!.values, current!.factor, factor);
+      ? await enter(this.algebra, site, this.queriesAt(method.queryCheckpoint), factor)
+      : await change(this.algebra, current.values, current.basis, factor);
     const eigenvalues = factor?.eigenvalues ?? new Float32Array(site.outputs * site.inputs);
-    yield { segment: index, queries: scaled(values, method.respond(eigenvalues)) };
-    const left = method.propagate && index > 0 ? scaled(values, method.propagate(eigenvalues)) : values;
-    current = { values: left, factor };
+    const left = method.propagate && !last ? scaled(values, method.propagate(eigenvalues)) : values;
+    const basis = factor && { activation: factor.activation, gradient: factor.gradient };
+    this.current = last ? undefined : { values: left, basis };
+    return scaled(values, method.respond(eigenvalues));
   }
 }
 
@@ -63,8 +63,8 @@ async function enter(
 async function change(
   algebra: Algebra,
   values: Matrix,
-  from: EkfacFactor | undefined,
-  to: EkfacFactor | undefined,
+  from: Eigenbasis | undefined,
+  to: Eigenbasis | undefined,
 ): Promise<Matrix> {
   const [count, outputs, inputs] = values.dims as [number, number, number];
   let result = values;

@@ -2,138 +2,104 @@ import type { Algebra, Matrix } from '../curvature/algebra';
 import type { EkfacFactor } from '../curvature/ekfac';
 import { isRankOne } from '../curvature/positions';
 import type { Site } from '../curvature/site';
+import { isWorthTruncating, type ScoredQueries, type Truncation, truncated } from './lowRank';
 import type { MethodSegment } from './method';
-import { preconditioned, type SiteQueries } from './preconditioned';
+import { QueryWalk, type SiteQueries } from './preconditioned';
+import { addRankOne, type FactorBatch } from './rankOneScores';
 
-/** One site's rank-one training gradients `d_i a_iᵀ` of a batch at every checkpoint of a segment. */
-export interface SiteFactors {
-  /** [count, inputs] a checkpoint; one for all where the activation depends on no weight. */
-  readonly activations: readonly Matrix[];
-  /** [count, outputs] a checkpoint. */
-  readonly gradients: readonly Matrix[];
-  /** Their sum over the checkpoints, where these share one activation. */
-  readonly gradientSum?: Matrix;
+/** Factors of some sites, read when they are needed. */
+export interface Curvature {
+  /** Tells curvatures of a run apart. */
+  readonly id: string;
+  load(): Promise<readonly EkfacFactor[]>;
 }
 
-/** Training examples `from ..< from + count`; one entry a site, none for sites with several positions. */
-export interface FactorBatch {
-  readonly from: number;
-  readonly count: number;
-  readonly sites: readonly (SiteFactors | undefined)[];
-}
-
-/** A method's segment with its curvature, one factor a site; none for methods that use the identity. */
+/** A method's segment with its curvature; none for methods that use the identity. */
 export interface CurvedSegment {
   readonly method: MethodSegment;
+  readonly curvature: Curvature | undefined;
+}
+
+/** A segment whose factors, one a site, are in memory. */
+export interface LoadedSegment extends CurvedSegment {
   readonly factors: readonly EkfacFactor[] | undefined;
 }
 
 /** How scores get at the per-example training gradients, in a segment's eigenbasis. */
 export interface TrainingGradients {
-  batches(segment: CurvedSegment): AsyncIterable<FactorBatch>;
+  batches(segment: LoadedSegment): AsyncIterable<FactorBatch>;
   /**
    * `Σ_c <W_q, G_i(θ_c)>` [Q, examples] over the sites with several positions; `queries` has an entry for each of those.
    */
-  scorePositions(segment: CurvedSegment, queries: readonly (Matrix | undefined)[]): Promise<Float32Array>;
+  scorePositions(segment: LoadedSegment, queries: readonly (ScoredQueries | undefined)[]): Promise<Float32Array>;
 }
 
-/** Keeps the intermediate product of a score call within the processor's cache. */
-const intermediateBytes = 32 * 2 ** 20;
+/** What is asked: Q queries, their gradients by site and checkpoint, and the rank that they are truncated to, if any. */
+export interface QueryRound {
+  readonly count: number;
+  readonly gradientsAt: (site: number, checkpoint: number | undefined) => SiteQueries;
+  readonly rank?: number | undefined;
+}
+
+/** Scores by segment, [Q, examples] each; where queries were truncated, what that left out, summed over sites and segments. */
+export interface RoundScores {
+  readonly bySegment: readonly Float32Array[];
+  readonly truncation: Truncation;
+}
 
 /**
- * Scores of Q queries against all training examples, segment by segment: one [Q, examples] array each, positive for
- * proponents if the query gradients point to where the query gets worse (SOURCE, eq. 19, with the mean over a segment's
- * checkpoints in place of its expectation).
+ * Scores of Q queries against all training examples, segment by segment, positive for proponents if the query gradients point
+ * to where the query gets worse (SOURCE, eq. 19, with the mean over a segment's checkpoints in place of its expectation).
  */
 export async function scoreQueries(
   algebra: Algebra,
   sites: readonly Site[],
   segments: readonly CurvedSegment[],
-  queriesAt: (site: number, checkpoint: number | undefined) => SiteQueries,
+  { count, gradientsAt, rank }: QueryRound,
   gradients: TrainingGradients,
-  shape: { readonly queries: number; readonly examples: number },
-): Promise<Float32Array[]> {
-  const walks = sites.map((site, index) =>
-    preconditioned(
-      algebra,
-      site,
-      segments.map(({ method, factors }) => ({ method, factor: factors?.[index] })),
-      (checkpoint) => queriesAt(index, checkpoint),
-    ),
+  examples: number,
+): Promise<RoundScores> {
+  const walks = sites.map(
+    (site, index) => new QueryWalk(algebra, site, (checkpoint) => gradientsAt(index, checkpoint)),
   );
-  const scores = new Array<Float32Array>(segments.length);
+  const truncation = { norms: new Float64Array(count), leftOut: new Float64Array(count) };
+  const bySegment = new Array<Float32Array>(segments.length);
   for (let index = segments.length - 1; index >= 0; index--) {
-    const segment = segments[index]!;
-    const queries: Matrix[] = [];
-    for (const walk of walks) {
-      const step = await walk.next();
-      if (!step.done) queries.push(step.value.queries);
+    const { method, curvature } = segments[index]!;
+    const segment = { method, curvature, factors: await curvature?.load() };
+    const queries: ScoredQueries[] = [];
+    for (const [site, walk] of walks.entries()) {
+      const full = await walk.step(method, segment.factors?.[site], index === 0);
+      queries.push(await asScored(algebra, full, rank, truncation));
     }
-    const total = new Float32Array(shape.queries * shape.examples);
+    const total = new Float32Array(count * examples);
     if (sites.some(isRankOne))
-      await addRankOne(algebra, sites, queries, gradients.batches(segment), total, shape.examples);
+      await addRankOne(algebra, sites, queries, gradients.batches(segment), { values: total, examples });
     if (!sites.every(isRankOne)) {
       const several = queries.map((query, site) => (isRankOne(sites[site]!) ? undefined : query));
       const terms = await gradients.scorePositions(segment, several);
       for (let i = 0; i < total.length; i++) total[i] = total[i]! + terms[i]!;
     }
-    const scale = segment.method.scale / segment.method.checkpoints.length;
-    scores[index] = total.map((value) => value * scale);
+    const scale = method.scale / method.checkpoints.length;
+    bySegment[index] = total.map((value) => value * scale);
   }
-  return scores;
+  return { bySegment, truncation };
 }
 
-async function addRankOne(
+async function asScored(
   algebra: Algebra,
-  sites: readonly Site[],
-  queries: readonly Matrix[],
-  batches: AsyncIterable<FactorBatch>,
-  total: Float32Array,
-  examples: number,
-): Promise<void> {
-  for await (const batch of batches) {
-    for (const [site, factors] of batch.sites.entries()) {
-      if (!factors) continue;
-      const query = queries[site]!;
-      for (const { activation, gradient } of terms(factors)) {
-        await addScores(algebra, query, activation, gradient, batch.from, total, examples, sites[site]!);
-      }
-    }
+  values: Matrix,
+  rank: number | undefined,
+  truncation: Truncation,
+): Promise<ScoredQueries> {
+  if (rank === undefined) return { kind: 'full', values };
+  const [count, outputs, inputs] = values.dims as [number, number, number];
+  if (isWorthTruncating(outputs, inputs, rank)) return truncated(algebra, values, rank, truncation);
+  const width = outputs * inputs;
+  for (let q = 0; q < count; q++) {
+    let sum = 0;
+    for (let i = q * width; i < (q + 1) * width; i++) sum += values.values[i]! ** 2;
+    truncation.norms[q] = truncation.norms[q]! + sum;
   }
-}
-
-/** The products that a batch needs: `Σ_c d_c a_cᵀ`, which is one product where all checkpoints share the activation. */
-function terms({ activations, gradients, gradientSum }: SiteFactors): { activation: Matrix; gradient: Matrix }[] {
-  if (gradientSum) return [{ activation: activations[0]!, gradient: gradientSum }];
-  return gradients.map((gradient, c) => ({ activation: activations[c]!, gradient }));
-}
-
-async function addScores(
-  algebra: Algebra,
-  query: Matrix,
-  activation: Matrix,
-  gradient: Matrix,
-  from: number,
-  total: Float32Array,
-  examples: number,
-  site: Site,
-): Promise<void> {
-  const count = query.dims[0]!;
-  const rows = activation.dims[0]!;
-  const chunk = Math.max(32, Math.floor(intermediateBytes / (4 * count * site.outputs)));
-  for (let start = 0; start < rows; start += chunk) {
-    const end = Math.min(rows, start + chunk);
-    const part = await algebra.score(query, rowsOf(activation, start, end), rowsOf(gradient, start, end));
-    for (let row = start; row < end; row++) {
-      for (let q = 0; q < count; q++) {
-        const at = q * examples + from + row;
-        total[at] = total[at]! + part[(row - start) * count + q]!;
-      }
-    }
-  }
-}
-
-function rowsOf({ dims, values }: Matrix, start: number, end: number): Matrix {
-  const width = dims[1]!;
-  return { dims: [end - start, width], values: values.subarray(start * width, end * width) };
+  return { kind: 'full', values };
 }

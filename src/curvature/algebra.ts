@@ -17,12 +17,19 @@ export class Algebra {
     private readonly products: Session,
     private readonly projections: Session,
     private readonly scorers: Session,
+    private readonly lowRankScorers: Session,
     private readonly selfScorers: Session,
   ) {}
 
   static async open(runtime: Runtime): Promise<Algebra> {
     const open = (model: Model) => runtime.createSession(encodeModel(model));
-    return new Algebra(await open(product()), await open(projection()), await open(scorer()), await open(selfScorer()));
+    return new Algebra(
+      await open(product()),
+      await open(projection()),
+      await open(scorer()),
+      await open(lowRankScorer()),
+      await open(selfScorer()),
+    );
   }
 
   /** `a b`, batched with broadcasting as MatMul does. */
@@ -52,6 +59,19 @@ export class Algebra {
       { shape: shapeTensor([rows, count, outputs]) },
     );
     return result.values;
+  }
+
+  /**
+   * `<Σ_j l_qj r_qjᵀ, d_i a_iᵀ>` [n, Q] for queries as sums of `rank` outer products: left [Q · rank, outputs] and right
+   * [Q · rank, inputs].
+   */
+  async scoreLowRank(
+    { left, right, rank }: { readonly left: Matrix; readonly right: Matrix; readonly rank: number },
+    activations: Matrix,
+    gradients: Matrix,
+  ): Promise<Float32Array> {
+    const shape = shapeTensor([activations.dims[0]!, left.dims[0]! / rank, rank]);
+    return (await this.run(this.lowRankScorers, { left, right, activations, gradients }, { shape })).values;
   }
 
   /** `d_iᵀ² F a_i²` [n] for a matrix function's eigenvalues F [outputs, inputs]: the form `gᵀ F(H) g` of rank-one g. */
@@ -97,6 +117,24 @@ function scorer(): Model {
   return graph('scorer', [...inputs, shape], nodes, anyRank('y'));
 }
 
+function lowRankScorer(): Model {
+  const inputs = [
+    matrix('left', 'rows', 'outputs'),
+    matrix('right', 'rows', 'inputs'),
+    matrix('activations', 'n', 'inputs'),
+    matrix('gradients', 'n', 'outputs'),
+  ];
+  const shape: ValueInfo = { name: 'shape', dtype: 'int64', dims: [3] };
+  const nodes = [
+    node('Gemm', ['activations', 'right'], 'a', { transB: 1 }),
+    node('Gemm', ['gradients', 'left'], 'd', { transB: 1 }),
+    node('Mul', ['a', 'd'], 'terms'),
+    node('Reshape', ['terms', 'shape'], 'full'),
+    node('ReduceSum', ['full', 'axis'], 'y', { keepdims: 0 }),
+  ];
+  return withAxis(graph('low-rank-scorer', [...inputs, shape], nodes, anyRank('y')), 2);
+}
+
 function selfScorer(): Model {
   const inputs = [
     matrix('responses', 'outputs', 'inputs'),
@@ -110,8 +148,13 @@ function selfScorer(): Model {
     node('Mul', ['spread', 'a2'], 'terms'),
     node('ReduceSum', ['terms', 'axis'], 'y', { keepdims: 0 }),
   ];
-  const axis = { name: 'axis', dtype: 'int64', dims: [1], bytes: new Uint8Array([1, 0, 0, 0, 0, 0, 0, 0]) } as const;
-  const model = graph('self-scorer', inputs, nodes, anyRank('y'));
+  return withAxis(graph('self-scorer', inputs, nodes, anyRank('y')), 1);
+}
+
+/** The axis that a reduction of opset 17 takes as an input. */
+function withAxis(model: Model, value: number): Model {
+  const bytes = new Uint8Array(BigInt64Array.of(BigInt(value)).buffer);
+  const axis = { name: 'axis', dtype: 'int64', dims: [1], bytes } as const;
   return { ...model, graph: { ...model.graph, initializers: new Map([['axis', axis]]) } };
 }
 

@@ -3,15 +3,14 @@ import { methods } from '../attribution/methods';
 import type { SiteQueries } from '../attribution/preconditioned';
 import { type CurvedSegment, scoreQueries } from '../attribution/scores';
 import { Algebra } from '../curvature/algebra';
-import { queryGraph } from '../curvature/instrument';
-import { isRankOne } from '../curvature/positions';
-import { outputNames } from '../curvature/subject';
 import type { Measurement, MethodName } from '../protocol/model';
-import type { ModelExamples } from './examples';
-import { floats, runWith } from './feeds';
+import { type ModelExamples, range } from './examples';
 import type { Fit } from './fit';
+import { factorBytes, queryBytes } from './memoryBudget';
 import type { Network } from './network';
 import type { OpenRun } from './openRun';
+import { queryGradients } from './queryGradients';
+import { cutSites, type SitePart } from './siteParts';
 import type { Task } from './task';
 import type { RunGradients } from './trainingGradients';
 
@@ -20,10 +19,9 @@ export interface Scores {
   readonly bySegment: readonly Float32Array[];
   readonly queries: number;
   readonly examples: number;
+  /** Where queries are truncated to a rank: what that leaves out of each, relative to its norm over all layers and segments. */
+  readonly truncationErrors?: Float64Array;
 }
-
-/** Preconditioned queries of all sites together stay below this in memory; more queries come in several rounds. */
-const queryBytes = 64 * 2 ** 20;
 
 /** Attribution of one run: a method's plan, its curvature and its scores. */
 export class Attribution {
@@ -38,16 +36,31 @@ export class Attribution {
     private readonly gradients: RunGradients,
   ) {}
 
-  /** A method's segments with their curvature, fitted or read from the store. */
-  async segments(method: MethodName, task: Task): Promise<readonly CurvedSegment[]> {
+  /** A method's segments with their curvature for some sites, all by default; what is not stored yet is fitted. */
+  async segments(
+    method: MethodName,
+    task: Task,
+    sites: readonly number[] = range(0, this.network.sites.length),
+  ): Promise<readonly CurvedSegment[]> {
     const plan = this.plan(method);
-    const groups = plan.flatMap(({ curvature }) => (curvature.length > 0 ? [curvature] : []));
-    const factors = await this.fit.factors(groups, task);
-    let next = 0;
-    return plan.map((segment) => ({
-      method: segment,
-      factors: segment.curvature.length > 0 ? factors[next++] : undefined,
-    }));
+    await this.fit.prepare(
+      plan.flatMap(({ curvature }) => (curvature.length > 0 ? [curvature] : [])),
+      task,
+    );
+    return plan.map((segment) => {
+      const group = segment.curvature;
+      const load = () => this.fit.factors(group, sites);
+      return { method: segment, curvature: group.length > 0 ? { id: group.join(), load } : undefined };
+    });
+  }
+
+  /** Sites in parts, so that a part's factors and its share of a query fit into memory. */
+  private parts(): readonly SitePart[] {
+    const { training, memory, sites } = this.network;
+    return cutSites(training, range(0, sites.length), [
+      { bytes: memory.curvature, of: factorBytes },
+      { bytes: memory.queries, of: queryBytes },
+    ]);
   }
 
   private plan(method: MethodName): readonly MethodSegment[] {
@@ -64,7 +77,7 @@ export class Attribution {
     return plan;
   }
 
-  /** Each query `indices[i]` of a split, measured at class `targets[i]`. */
+  /** Each query `indices[i]` of a split, measured at class `targets[i]`, or at the label of one `token`. */
   async score(
     queries: ModelExamples,
     indices: readonly number[],
@@ -72,102 +85,89 @@ export class Attribution {
     method: MethodName,
     measurement: Measurement['kind'],
     task: Task,
+    token?: number,
   ): Promise<Scores> {
-    const segments = await this.segments(method, task);
-    const { sites } = this.network;
-    const weights = sites.reduce((sum, { inputs, outputs }) => sum + inputs * outputs, 0);
-    const round = Math.max(1, Math.floor(queryBytes / (4 * weights)));
+    await this.segments(method, task);
+    const parts = this.parts();
     const examples = this.train.length;
-    const bySegment = segments.map(() => new Float32Array(indices.length * examples));
-    const batches = Math.ceil(examples / this.network.training.batch);
-    task.expect(segments.reduce((sum, segment) => sum + this.gradients.passes(segment) * batches, 0));
-    this.algebra ??= this.openAlgebra();
-    for (let start = 0; start < indices.length; start += round) {
-      const end = Math.min(indices.length, start + round);
-      task.step('scoring', `Queries ${start + 1} to ${end}`, 0);
-      const own = { indices: indices.slice(start, end), targets: targets.slice(start, end) };
-      const gradients = new Map<number | undefined, readonly SiteQueries[]>();
-      for (const checkpoint of new Set(segments.map((segment) => segment.method.queryCheckpoint))) {
-        const at = checkpoint ?? this.run.checkpoints.length - 1;
-        gradients.set(checkpoint, await this.queryGradients(queries, own.indices, own.targets, measurement, at));
+    const totals = this.plan(method).map(() => new Float32Array(indices.length * examples));
+    const truncation = { norms: new Float64Array(indices.length), leftOut: new Float64Array(indices.length) };
+    const rank = this.run.config.queryRank;
+    await this.eachPart(method, parts, task, async (part, segments, algebra) => {
+      const { sites } = part.subject;
+      const round = Math.max(1, Math.floor(this.network.memory.queries / sum(sites, queryBytes)));
+      for (let start = 0; start < indices.length; start += round) {
+        const end = Math.min(indices.length, start + round);
+        task.step('scoring', `Queries ${start + 1} to ${end}`, 0);
+        const own = { indices: indices.slice(start, end), targets: targets.slice(start, end), measurement, token };
+        const gradients = new Map<number | undefined, readonly SiteQueries[]>();
+        for (const checkpoint of new Set(segments.map((segment) => segment.method.queryCheckpoint))) {
+          const at = checkpoint ?? this.run.checkpoints.length - 1;
+          gradients.set(checkpoint, await queryGradients(this.network, part, queries, own, at));
+        }
+        const gradientsAt = (site: number, checkpoint: number | undefined) => gradients.get(checkpoint)![site]!;
+        const ask = { count: end - start, gradientsAt, rank };
+        const training = this.gradients.during(task, part);
+        const scores = await scoreQueries(algebra, sites, segments, ask, training, examples);
+        scores.bySegment.forEach((values, segment) => {
+          addAt(totals[segment]!, values, start * examples);
+        });
+        addAt(truncation.norms, scores.truncation.norms, start);
+        addAt(truncation.leftOut, scores.truncation.leftOut, start);
       }
-      const scores = await scoreQueries(
-        await this.algebra,
-        sites,
-        segments,
-        (site, checkpoint) => gradients.get(checkpoint)![site]!,
-        this.gradients.during(task),
-        { queries: end - start, examples },
-      );
-      scores.forEach((part, segment) => {
-        bySegment[segment]!.set(part, start * examples);
-      });
-    }
-    return { bySegment, queries: indices.length, examples };
+    });
+    const errors = truncation.leftOut.map((leftOut, q) => Math.sqrt(leftOut / (truncation.norms[q]! || 1)));
+    return {
+      bySegment: totals,
+      queries: indices.length,
+      examples,
+      ...(rank === undefined ? {} : { truncationErrors: errors }),
+    };
   }
 
   /** `Σ_ℓ mean_c g_iᵀ respond_ℓ(H) g_i / N` [examples]: how much each example's own training moved its own loss. */
   async selfInfluence(task: Task): Promise<Float64Array> {
-    const segments = await this.segments('source', task);
-    const batches = Math.ceil(this.train.length / this.network.training.batch);
-    task.expect(segments.reduce((sum, segment) => sum + this.gradients.passes(segment) * batches, 0));
-    this.algebra ??= this.openAlgebra();
+    await this.segments('source', task);
     const total = new Float64Array(this.train.length);
-    for (const segment of segments) {
-      const own = await this.gradients.selfScores(segment, await this.algebra, task);
-      const scale = segment.method.scale / segment.method.checkpoints.length;
-      for (let i = 0; i < total.length; i++) total[i] = total[i]! + own[i]! * scale;
-    }
+    await this.eachPart('source', this.parts(), task, async (part, segments, algebra) => {
+      for (const segment of segments) {
+        const own = await this.gradients.selfScores(part, segment, algebra, task);
+        const scale = segment.method.scale / segment.method.checkpoints.length;
+        for (let i = 0; i < total.length; i++) total[i] = total[i]! + own[i]! * scale;
+      }
+    });
     return total;
+  }
+
+  /** Works on one part after the other; sessions of one among several are let go behind it. */
+  private async eachPart(
+    method: MethodName,
+    parts: readonly SitePart[],
+    task: Task,
+    work: (part: SitePart, segments: readonly CurvedSegment[], algebra: Algebra) => Promise<void>,
+  ): Promise<void> {
+    const batches = Math.ceil(this.train.length / this.network.training.batch);
+    const curved = new Map<SitePart, readonly CurvedSegment[]>();
+    for (const part of parts) curved.set(part, await this.segments(method, task, part.indices));
+    for (const [part, segments] of curved) {
+      task.expect(sum(segments, (segment) => this.gradients.passes(part, segment)) * batches);
+    }
+    this.algebra ??= this.openAlgebra();
+    for (const [part, segments] of curved) {
+      await work(part, segments, await this.algebra);
+      if (curved.size > 1) await this.network.closePart(part);
+    }
   }
 
   private async openAlgebra(): Promise<Algebra> {
     return Algebra.open((await this.network.device()).runtime);
   }
+}
 
-  /** Gradients of the measurement at one checkpoint, one entry a site. */
-  private async queryGradients(
-    queries: ModelExamples,
-    indices: readonly number[],
-    targets: readonly number[],
-    measurement: Measurement['kind'],
-    checkpoint: number,
-  ): Promise<readonly SiteQueries[]> {
-    const subject = await this.network.querySubject();
-    const session = await this.network.session(`query ${measurement}`, () => queryGraph(subject, measurement));
-    const weights = await this.network.weights(checkpoint);
-    const { sites } = this.network;
-    const activations = sites.map((site) => new Float32Array(isRankOne(site) ? indices.length * site.inputs : 0));
-    const gradients = sites.map((site) => new Float32Array(isRankOne(site) ? indices.length * site.outputs : 0));
-    const full = sites.map(
-      (site) => new Float32Array(isRankOne(site) ? 0 : indices.length * site.inputs * site.outputs),
-    );
-    for (let start = 0; start < indices.length; start += subject.batch) {
-      const end = Math.min(indices.length, start + subject.batch);
-      const batch = await queries.batch(indices.slice(start, end), subject.batch);
-      const labels = targets.slice(start, end);
-      const outputs = await runWith(session, { ...weights, ...this.network.batchFeeds(subject, batch, labels) });
-      const copy = (into: Float32Array, name: string, width: number) => {
-        into.set(floats(outputs, name).subarray(0, (end - start) * width), start * width);
-      };
-      sites.forEach((site, index) => {
-        if (isRankOne(site)) {
-          copy(activations[index]!, outputNames.activation(index), site.inputs);
-          copy(gradients[index]!, outputNames.gradient(index), site.outputs);
-        } else {
-          copy(full[index]!, outputNames.full(index), site.inputs * site.outputs);
-        }
-      });
-    }
-    return sites.map((site, index): SiteQueries => {
-      const count = indices.length;
-      return isRankOne(site)
-        ? {
-            kind: 'rank-one',
-            activation: { dims: [count, site.inputs], values: activations[index]! },
-            gradient: { dims: [count, site.outputs], values: gradients[index]! },
-          }
-        : { kind: 'full', values: { dims: [count, site.outputs, site.inputs], values: full[index]! } };
-    });
-  }
+function addAt(total: Float32Array | Float64Array, values: ArrayLike<number>, from: number): void {
+  for (let i = 0; i < values.length; i++) total[from + i] = total[from + i]! + values[i]!;
+}
+
+function sum<T>(items: readonly T[], of: (item: T) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
 }

@@ -7,6 +7,8 @@ import type { ProviderReport } from '../protocol/engineApi';
 /** What the engine needs of the machine: files, a device, and eigendecompositions side by side. */
 export interface EngineHost {
   readonly files: Files;
+  /** Megabytes that a run may take, where the user has said so for this machine. */
+  readonly memory?: number | undefined;
   /** onnxruntime on the CPU: probing, and what any device is compared with. */
   readonly cpu: Runtime;
   /** Picks a device that agrees with the CPU on this graph and batch; `requested` is `auto` or a provider's name. */

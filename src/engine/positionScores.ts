@@ -1,13 +1,19 @@
-import type { CurvedSegment } from '../attribution/scores';
+import type { ScoredQueries } from '../attribution/lowRank';
+import type { LoadedSegment } from '../attribution/scores';
 import type { Matrix } from '../curvature/algebra';
 import { scoreGraph, selfScoreGraph } from '../curvature/instrument';
 import { inputNames, outputNames } from '../curvature/subject';
+import { lowRankInputs } from '../curvature/taps/score';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
+import { basisFeeds } from './eigenvalueStage';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';
-import { basisFeeds } from './fit';
-import { type Network, queryBatch } from './network';
+import type { Network } from './network';
+import type { SitePart } from './siteParts';
 import type { Task } from './task';
+
+/** Sizes of the score graph: the smallest that takes a round's queries is filled up with zeros. */
+const widths = [1, 2, 4, 8, 16, 32];
 
 /**
  * Scores of the sites with several positions: their per-example gradients are too large to keep, so every call runs the
@@ -20,36 +26,46 @@ export class PositionScores {
   ) {}
 
   /** `Σ_c Σ F ∘ G_i²` [examples] for each site's eigenvalues of a matrix function. */
-  async selfScores(segment: CurvedSegment, responses: readonly Matrix[], task: Task): Promise<Float64Array> {
+  async selfScores(
+    part: SitePart,
+    segment: LoadedSegment,
+    responses: readonly Matrix[],
+    task: Task,
+  ): Promise<Float64Array> {
     const total = new Float64Array(this.train.length);
-    const session = await this.network.session('self-scores', () => selfScoreGraph(this.network.training));
+    const session = await this.network.session(`self-scores of ${part.name}`, () => selfScoreGraph(part.subject));
     const feeds: Record<string, Tensor> = {};
-    responses.forEach(({ dims, values }, site) => {
-      feeds[inputNames.responses(site)] = { dtype: 'float32', dims, data: values };
+    responses.forEach((response, site) => {
+      feeds[inputNames.responses(site)] = tensor(response);
     });
-    await this.visit(segment, session, feeds, task, (outputs, from, count) => {
-      const part = floats(outputs, outputNames.scores);
-      for (let row = 0; row < count; row++) total[from + row] = total[from + row]! + part[row]!;
+    await this.visit(part, segment, session, feeds, task, (outputs, from, count) => {
+      const own = floats(outputs, outputNames.scores);
+      for (let row = 0; row < count; row++) total[from + row] = total[from + row]! + own[row]!;
     });
     return total;
   }
 
   /** `Σ_c <W_q, G_i>` [Q, examples]; `queries` has an entry for each site with several positions. */
-  async scores(segment: CurvedSegment, queries: readonly (Matrix | undefined)[], task: Task): Promise<Float32Array> {
-    const count = queries.find((query) => query !== undefined)!.dims[0]!;
+  async scores(
+    part: SitePart,
+    segment: LoadedSegment,
+    queries: readonly (ScoredQueries | undefined)[],
+    task: Task,
+  ): Promise<Float32Array> {
+    const count = countOf(queries.find((query) => query !== undefined)!);
     const total = new Float32Array(count * this.train.length);
-    const projected = segment.factors !== undefined;
-    const subject = this.network.training;
-    const session = await this.network.session(`scores ${projected}`, () => scoreGraph(subject, queryBatch, projected));
-    for (let start = 0; start < count; start += queryBatch) {
-      const end = Math.min(count, start + queryBatch);
-      const feeds = queryFeeds(queries, start, end);
-      await this.visit(segment, session, feeds, task, (outputs, from, rows) => {
-        const part = floats(outputs, outputNames.scores);
+    const { batch } = part.subject;
+    const largest = widths.at(-1)!;
+    for (let start = 0; start < count; start += largest) {
+      const end = Math.min(count, start + largest);
+      const width = widths.find((size) => size >= end - start)!;
+      const session = await this.session(part, segment, queries, width);
+      await this.visit(part, segment, session, queryFeeds(queries, start, end, width), task, (outputs, from, rows) => {
+        const own = floats(outputs, outputNames.scores);
         for (let q = start; q < end; q++) {
           for (let row = 0; row < rows; row++) {
             const at = q * this.train.length + from + row;
-            total[at] = total[at]! + part[(q - start) * subject.batch + row]!;
+            total[at] = total[at]! + own[(q - start) * batch + row]!;
           }
         }
       });
@@ -57,15 +73,29 @@ export class PositionScores {
     return total;
   }
 
+  private session(
+    part: SitePart,
+    segment: LoadedSegment,
+    queries: readonly (ScoredQueries | undefined)[],
+    width: number,
+  ): Promise<Session> {
+    const projected = segment.factors !== undefined;
+    const ranks = queries.map((query) => (query?.kind === 'low-rank' ? query.rank : undefined));
+    const rank = ranks.find((own) => own !== undefined) ?? 'full';
+    return this.network.session(`scores ${projected} ${width} ${rank} of ${part.name}`, () =>
+      scoreGraph(part.subject, width, projected, ranks),
+    );
+  }
+
   /** Runs a session over the whole training set at each of a segment's checkpoints. */
   private async visit(
-    segment: CurvedSegment,
+    { subject }: SitePart,
+    segment: LoadedSegment,
     session: Session,
     more: Feeds,
     task: Task,
     take: (outputs: Record<string, Tensor>, from: number, count: number) => void,
   ): Promise<void> {
-    const subject = this.network.training;
     const bases = segment.factors ? basisFeeds(segment.factors) : {};
     for (const checkpoint of segment.method.checkpoints) {
       const weights = await this.network.weights(checkpoint);
@@ -83,16 +113,33 @@ export class PositionScores {
   }
 }
 
-/** Queries [start, end) of every site as inputs of the score graph, padded with zeros to its size. */
-function queryFeeds(queries: readonly (Matrix | undefined)[], start: number, end: number): Feeds {
+function countOf(query: ScoredQueries): number {
+  return query.kind === 'full' ? query.values.dims[0]! : query.left.dims[0]! / query.rank;
+}
+
+/** Queries [start, end) of every site as inputs of the score graph, filled up with zeros to its size. */
+function queryFeeds(queries: readonly (ScoredQueries | undefined)[], start: number, end: number, width: number): Feeds {
   const feeds: Record<string, Tensor> = {};
   queries.forEach((query, site) => {
-    if (!query) return;
-    const [, outputs, inputs] = query.dims as [number, number, number];
-    const width = outputs * inputs;
-    const data = new Float32Array(queryBatch * width);
-    data.set(query.values.subarray(start * width, end * width));
-    feeds[inputNames.queries(site)] = { dtype: 'float32', dims: [queryBatch, outputs, inputs], data };
+    if (query?.kind === 'full') feeds[inputNames.queries(site)] = tensor(padded(query.values, start, end, width));
+    if (query?.kind !== 'low-rank') return;
+    const { left, right, rank } = query;
+    feeds[lowRankInputs.left(site)] = tensor(padded(left, start * rank, end * rank, width * rank));
+    feeds[lowRankInputs.right(site)] = tensor(padded(right, start * rank, end * rank, width * rank));
   });
   return feeds;
+}
+
+/** Entries [start, end) of a matrix's first dimension, followed by zeros up to `size`; its own memory where nothing is missing. */
+function padded({ dims: [, ...rest], values }: Matrix, start: number, end: number, size: number): Matrix {
+  const each = rest.reduce((product, n) => product * n, 1);
+  const own = values.subarray(start * each, end * each);
+  if (end - start === size) return { dims: [size, ...rest], values: own };
+  const filled = new Float32Array(size * each);
+  filled.set(own);
+  return { dims: [size, ...rest], values: filled };
+}
+
+function tensor({ dims, values }: Matrix): Tensor {
+  return { dtype: 'float32', dims, data: values };
 }

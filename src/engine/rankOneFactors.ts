@@ -1,141 +1,169 @@
-import type { CurvedSegment, FactorBatch, SiteFactors } from '../attribution/scores';
+import type { FactorBatch, SiteFactors } from '../attribution/rankOneScores';
+import type { CurvedSegment, LoadedSegment } from '../attribution/scores';
 import type { Matrix } from '../curvature/algebra';
 import { factorGraph } from '../curvature/instrument';
 import { isRankOne } from '../curvature/positions';
 import { staticSites } from '../curvature/staticSites';
 import { outputNames } from '../curvature/subject';
 import type { Feeds, Session, Tensor } from '../onnx/runtime';
+import { basisFeeds } from './eigenvalueStage';
 import type { ModelExamples } from './examples';
 import { floats, runWith } from './feeds';
-import { basisFeeds } from './fit';
 import type { Network } from './network';
+import type { SitePart } from './siteParts';
 import type { Task } from './task';
 
-/** Factors of all segments together stay in memory up to here; beyond it they are computed for every query. */
-const keptBytes = 384 * 2 ** 20;
+/** Factors of one batch at some of a segment's checkpoints, of which `first` is the first. */
+interface ComputedBatch extends FactorBatch {
+  readonly first: number;
+}
 
 /**
  * Per-example training gradients of the sites with one position, as rank-one factors in a segment's eigenbasis: straight
- * from the model's graph, and kept while they fit.
+ * from the model's graph, and kept while they fit into their share of memory; beyond it they are computed for every query.
  */
 export class RankOneFactors {
   private readonly kept = new Map<string, FactorBatch>();
-  /** Activations that no weight touches, by basis: the same arrays serve every checkpoint and segment. */
+  /** Activations that no weight touches, by site and basis: the same arrays serve every checkpoint and segment. */
   private readonly shared = new Map<string, Matrix>();
-  private readonly statics: ReadonlySet<number>;
   private bytes = 0;
 
   constructor(
     private readonly network: Network,
     private readonly train: ModelExamples,
-  ) {
-    this.statics = staticSites(network.training);
+  ) {}
+
+  isKept(part: SitePart, segment: CurvedSegment): boolean {
+    return this.kept.has(keyOf(part, segment));
   }
 
-  isKept(segment: CurvedSegment): boolean {
-    return this.kept.has(keyOf(segment));
-  }
-
-  async *batches(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
-    const key = keyOf(segment);
+  async *batches(part: SitePart, segment: LoadedSegment, task: Task): AsyncGenerator<FactorBatch> {
+    const key = keyOf(part, segment);
     let kept = this.kept.get(key);
-    const bytes = this.factorBytes(segment);
-    if (!kept && this.bytes + bytes <= keptBytes) {
-      kept = await this.gather(segment, task);
+    const bytes = this.factorBytes(part, segment);
+    if (!kept && this.bytes + bytes <= this.network.memory.gradients) {
+      kept = await this.gather(part, segment, task);
       this.kept.set(key, kept);
       this.bytes += bytes;
     }
     if (kept) yield kept;
-    else yield* this.computed(segment, task);
+    else
+      for await (const { sites, ...batch } of this.computed(part, segment, task))
+        yield { ...batch, sites: sites.map(withSum) };
   }
 
   /** All batches of a segment as one. */
-  private async gather(segment: CurvedSegment, task: Task): Promise<FactorBatch> {
+  private async gather(part: SitePart, segment: LoadedSegment, task: Task): Promise<FactorBatch> {
     const count = this.train.length;
     const empty = (width: number): Matrix => ({ dims: [count, width], values: new Float32Array(count * width) });
-    const sites = this.network.sites.map((site, index): SiteFactors | undefined => {
+    const statics = staticSites(part.subject);
+    const sites = part.subject.sites.map((site, index): SiteFactors | undefined => {
       if (!isRankOne(site)) return undefined;
       const gradients = segment.method.checkpoints.map(() => empty(site.outputs));
       const moving = () => segment.method.checkpoints.map(() => empty(site.inputs));
-      return { activations: this.statics.has(index) ? [this.sharedActivation(segment, index)] : moving(), gradients };
+      return { activations: statics.has(index) ? [this.sharedActivation(part, segment, index)] : moving(), gradients };
     });
-    for await (const batch of this.computed(segment, task)) {
+    const copy = (from: Matrix, to: Matrix, row: number) => to.values.set(from.values, row * from.dims[1]!);
+    for await (const batch of this.computed(part, segment, task)) {
       for (const [index, own] of batch.sites.entries()) {
         const all = sites[index];
         if (!own || !all) continue;
-        own.activations.forEach((part, c) => {
-          all.activations[c]!.values.set(part.values, batch.from * part.dims[1]!);
+        const offset = statics.has(index) ? 0 : batch.first;
+        own.activations.forEach((rows, c) => {
+          copy(rows, all.activations[offset + c]!, batch.from);
         });
-        own.gradients.forEach((part, c) => {
-          all.gradients[c]!.values.set(part.values, batch.from * part.dims[1]!);
+        own.gradients.forEach((rows, c) => {
+          copy(rows, all.gradients[batch.first + c]!, batch.from);
         });
       }
     }
     return { from: 0, count, sites: sites.map(withSum) };
   }
 
-  private sharedActivation(segment: CurvedSegment, index: number): Matrix {
-    const key = `${index} ${segment.factors?.[index]?.activation.id}`;
-    const { inputs } = this.network.sites[index]!;
+  private sharedActivation(part: SitePart, segment: LoadedSegment, index: number): Matrix {
+    const key = `${part.indices[index]} ${segment.factors?.[index]?.activation.id}`;
+    const { inputs } = part.subject.sites[index]!;
     const count = this.train.length;
     const known = this.shared.get(key) ?? { dims: [count, inputs], values: new Float32Array(count * inputs) };
     this.shared.set(key, known);
     return known;
   }
 
-  /** Factors of one batch after the other, straight from the graph. */
-  private async *computed(segment: CurvedSegment, task: Task): AsyncGenerator<FactorBatch> {
-    const sessions = await this.factorSessions(segment);
-    const checkpoints: Feeds[] = [];
-    for (const checkpoint of segment.method.checkpoints) checkpoints.push(await this.network.weights(checkpoint));
-    const subject = this.network.training;
+  /**
+   * Factors of one batch after the other, straight from the graph: at all checkpoints of the segment, or at one after the other
+   * where the weights of all would take more than a batch does.
+   */
+  private async *computed(part: SitePart, segment: LoadedSegment, task: Task): AsyncGenerator<ComputedBatch> {
+    const statics = staticSites(part.subject);
+    const sessions = await this.factorSessions(part, segment, statics);
+    const { checkpoints } = segment.method;
+    const bytes = this.network.memory.weights * checkpoints.length;
+    const together = bytes <= this.network.memory.batch ? checkpoints.length : 1;
+    const { subject } = part;
     const bases = segment.factors ? basisFeeds(segment.factors) : {};
-    for await (const batch of this.train.batches(subject.batch)) {
-      const feeds = { ...this.network.batchFeeds(subject, batch), ...bases };
-      const outputs: Record<string, Tensor>[] = [];
-      for (const [index, weights] of checkpoints.entries()) {
-        task.step('gradients', 'Training gradients');
-        const session = index === 0 ? sessions.first : sessions.others;
-        outputs.push(await runWith(session, { ...weights, ...feeds }));
+    for (let first = 0; first < checkpoints.length; first += together) {
+      const weights: Feeds[] = [];
+      for (const checkpoint of checkpoints.slice(first, first + together)) {
+        weights.push(await this.network.weights(checkpoint));
       }
-      yield this.factorBatch(outputs, batch.indices[0]!, batch.indices.length);
+      for await (const batch of this.train.batches(subject.batch)) {
+        const feeds = { ...this.network.batchFeeds(subject, batch), ...bases };
+        const outputs: Record<string, Tensor>[] = [];
+        for (const [index, own] of weights.entries()) {
+          task.step('gradients', 'Training gradients');
+          const session = index === 0 ? sessions.first : sessions.others;
+          outputs.push(await runWith(session, { ...own, ...feeds }));
+        }
+        yield { ...factorBatch(part, statics, outputs, batch.indices[0]!, batch.indices.length), first };
+      }
     }
   }
 
   /** The first checkpoint brings the activations that all share; the others need not. */
-  private async factorSessions(segment: CurvedSegment): Promise<{ first: Session; others: Session }> {
+  private async factorSessions(
+    part: SitePart,
+    segment: LoadedSegment,
+    statics: ReadonlySet<number>,
+  ): Promise<{ first: Session; others: Session }> {
+    const { subject, name } = part;
     const projected = segment.factors !== undefined;
-    const all = new Set(this.network.sites.keys());
-    const moving = new Set([...all].filter((site) => !this.statics.has(site)));
-    const subject = this.network.training;
-    const first = await this.network.session(`factors ${projected}`, () => factorGraph(subject, all, projected));
-    const others = await this.network.session(`moving factors ${projected}`, () =>
+    const all = new Set(subject.sites.keys());
+    const moving = new Set([...all].filter((site) => !statics.has(site)));
+    const first = await this.network.session(`factors ${projected} of ${name}`, () =>
+      factorGraph(subject, all, projected),
+    );
+    const others = await this.network.session(`moving factors ${projected} of ${name}`, () =>
       factorGraph(subject, moving, projected),
     );
     return { first, others };
   }
 
-  private factorBatch(outputs: readonly Record<string, Tensor>[], from: number, count: number): FactorBatch {
-    const sites = this.network.sites.map((site, index) => {
-      if (!isRankOne(site)) return undefined;
-      const rows = (name: string, width: number) => (output: Record<string, Tensor>) => ({
-        dims: [count, width],
-        values: floats(output, name).subarray(0, count * width),
-      });
-      const activation = rows(outputNames.activation(index), site.inputs);
-      const gradients = outputs.map(rows(outputNames.gradient(index), site.outputs));
-      const isStatic = this.statics.has(index);
-      return withSum({ activations: (isStatic ? outputs.slice(0, 1) : outputs).map(activation), gradients });
-    });
-    return { from, count, sites };
-  }
-
-  private factorBytes(segment: CurvedSegment): number {
-    const floatsPerExample = this.network.sites
+  private factorBytes({ subject }: SitePart, segment: CurvedSegment): number {
+    const floatsPerExample = subject.sites
       .filter(isRankOne)
       .reduce((sum, { inputs, outputs }) => sum + inputs + outputs, 0);
     return 4 * floatsPerExample * this.train.length * segment.method.checkpoints.length;
   }
+}
+
+function factorBatch(
+  { subject }: SitePart,
+  statics: ReadonlySet<number>,
+  outputs: readonly Record<string, Tensor>[],
+  from: number,
+  count: number,
+): FactorBatch {
+  const sites = subject.sites.map((site, index) => {
+    if (!isRankOne(site)) return undefined;
+    const rows = (name: string, width: number) => (output: Record<string, Tensor>) => ({
+      dims: [count, width],
+      values: floats(output, name).subarray(0, count * width),
+    });
+    const activation = rows(outputNames.activation(index), site.inputs);
+    const gradients = outputs.map(rows(outputNames.gradient(index), site.outputs));
+    return { activations: (statics.has(index) ? outputs.slice(0, 1) : outputs).map(activation), gradients };
+  });
+  return { from, count, sites };
 }
 
 /** Where all checkpoints share the activation, the products need only the sum of their gradients. */
@@ -147,7 +175,6 @@ function withSum(factors: SiteFactors | undefined): SiteFactors | undefined {
   return { ...factors, gradientSum: { dims: first.dims, values } };
 }
 
-function keyOf({ method, factors }: CurvedSegment): string {
-  const bases = factors?.map(({ activation, gradient }) => `${activation.id} ${gradient.id}`) ?? [];
-  return [method.checkpoints.join(), ...bases].join('\n');
+function keyOf({ name }: SitePart, { method, curvature }: CurvedSegment): string {
+  return [name, method.checkpoints.join(), curvature?.id ?? 'identity'].join('\n');
 }

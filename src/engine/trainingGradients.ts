@@ -5,6 +5,7 @@ import type { ModelExamples } from './examples';
 import type { Network } from './network';
 import { PositionScores } from './positionScores';
 import { RankOneFactors } from './rankOneFactors';
+import type { SitePart } from './siteParts';
 import type { Task } from './task';
 
 /** Per-example training gradients of a run in a segment's eigenbasis, for scoring queries and examples themselves. */
@@ -13,44 +14,51 @@ export class RunGradients {
   private readonly several: PositionScores;
 
   constructor(
-    private readonly network: Network,
+    network: Network,
     private readonly train: ModelExamples,
   ) {
     this.rankOne = new RankOneFactors(network, train);
     this.several = new PositionScores(network, train);
   }
 
-  /** The view that scoring takes, reporting to one call's task. */
-  during(task: Task): TrainingGradients {
+  /** The view that scoring some sites takes, reporting to one call's task. */
+  during(task: Task, part: SitePart): TrainingGradients {
     return {
-      batches: (segment) => this.rankOne.batches(segment, task),
-      scorePositions: (segment, queries) => this.several.scores(segment, queries, task),
+      batches: (segment) => this.rankOne.batches(part, segment, task),
+      scorePositions: (segment, queries) => this.several.scores(part, segment, queries, task),
     };
   }
 
-  /** Passes over the training set that scoring this segment will take. */
-  passes(segment: CurvedSegment): number {
-    const rankOne = this.network.sites.some(isRankOne) && !this.rankOne.isKept(segment) ? 1 : 0;
-    const several = this.network.sites.every(isRankOne) ? 0 : 1;
+  /** Passes over the training set that scoring these sites takes in one segment. */
+  passes(part: SitePart, segment: CurvedSegment): number {
+    const { sites } = part.subject;
+    const rankOne = sites.some(isRankOne) && !this.rankOne.isKept(part, segment) ? 1 : 0;
+    const several = sites.every(isRankOne) ? 0 : 1;
     return (rankOne + several) * segment.method.checkpoints.length;
   }
 
   /**
    * `Σ_c g_iᵀ F(H) g_i` [examples] of a segment: each example's response to itself, at the segment's own checkpoints.
    */
-  async selfScores(segment: CurvedSegment, algebra: Algebra, task: Task): Promise<Float64Array> {
-    const { sites } = this.network;
-    const responses = segment.factors!.map(
+  async selfScores(
+    part: SitePart,
+    { method, curvature }: CurvedSegment,
+    algebra: Algebra,
+    task: Task,
+  ): Promise<Float64Array> {
+    const { sites } = part.subject;
+    const segment = { method, curvature, factors: await curvature!.load() };
+    const responses = segment.factors.map(
       (factor, site): Matrix => ({
         dims: [sites[site]!.outputs, sites[site]!.inputs],
-        values: segment.method.respond(factor.eigenvalues),
+        values: method.respond(factor.eigenvalues),
       }),
     );
     const total = sites.every(isRankOne)
       ? new Float64Array(this.train.length)
-      : await this.several.selfScores(segment, responses, task);
+      : await this.several.selfScores(part, segment, responses, task);
     if (!sites.some(isRankOne)) return total;
-    for await (const batch of this.rankOne.batches(segment, task)) {
+    for await (const batch of this.rankOne.batches(part, segment, task)) {
       for (const [site, own] of batch.sites.entries()) {
         for (const [c, gradient] of (own?.gradients ?? []).entries()) {
           const { activations } = own!;

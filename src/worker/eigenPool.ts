@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { type Eigendecomposition, type Eigensolver, loadEigensolver } from '../curvature/eigen';
+import { solverBytes } from '../engine/memoryBudget';
 import { type CancelSignal, throwIfCancelled } from '../protocol/cancel';
 import { fromErrorData, WhenceError } from '../protocol/errors';
 import type { EigenAnswer, EigenTask } from './eigenThread';
@@ -26,15 +27,6 @@ export type EigenPool = (
 
 /** Below this width a matrix takes less time than handing it to a thread. */
 const inProcessWidth = 96;
-/** The matrix handed over, LAPACK's copy, its workspace of two more, and the answer. */
-const workingCopies = 5;
-const threadBytes = 24 * 2 ** 20;
-
-/** Bytes that one thread takes to decompose a matrix n wide. */
-export function eigenBytes(n: number): number {
-  return workingCopies * 8 * n ** 2 + threadBytes;
-}
-
 export function eigenPool({ thread, wasm, threads = availableParallelism() }: EigenPoolOptions): EigenPool {
   let here: Promise<Eigensolver> | undefined;
 
@@ -51,7 +43,7 @@ export function eigenPool({ thread, wasm, threads = availableParallelism() }: Ei
       results[index] = (await here)(matrix, n);
     }
     wide.sort((a, b) => matrices[b]!.n - matrices[a]!.n);
-    for (const { indices, count } of sideBySide(wide, (index) => eigenBytes(matrices[index]!.n), memory, threads)) {
+    for (const { indices, count } of sideBySide(wide, (index) => solverBytes(matrices[index]!.n), memory, threads)) {
       const solved = await inThreads({ thread, wasm }, indices, matrices, count, signal);
       for (const [index, result] of solved) results[index] = result;
     }

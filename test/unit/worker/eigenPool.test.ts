@@ -5,7 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Eigendecomposition } from '../../../src/curvature/eigen';
-import { eigenBytes, eigenPool } from '../../../src/worker/eigenPool';
+import { solverBytes } from '../../../src/engine/memoryBudget';
+import { eigenPool } from '../../../src/worker/eigenPool';
 
 const root = join(import.meta.dirname, '../../..');
 const wasm = new Uint8Array(readFileSync(join(root, 'media/eigh.wasm')));
@@ -50,7 +51,7 @@ function residual(matrix: Float64Array, n: number, { values, vectors }: Eigendec
 describe('the pool', () => {
   it.for([
     ['with room for all', 2 ** 30],
-    ['with room for the widest alone', eigenBytes(260)],
+    ['with room for the widest alone', solverBytes(260)],
     ['with room for none', 1],
   ] as const)('answers in order, small ones here and large ones in threads, %s', async ([, memory]) => {
     const widths = [3, 200, 96, 257, 97, 1];
