@@ -1,5 +1,6 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { WhenceError } from '../protocol/errors';
+import { takeCensus } from './census';
 import { dtypeOfNumber } from './dataType';
 import { decodeInitializer, decodeTensor } from './decodeTensor';
 import type { Attribute, Dimension, Graph, Initializer, Model, Node, ValueInfo } from './graph';
@@ -19,6 +20,8 @@ import { sortNodes } from './topology';
 
 export const oldestOpset = 13;
 export const newestOpset = 23;
+/** Where the runtime has operators. */
+const domains: ReadonlySet<string> = new Set(['', 'com.microsoft', 'ai.onnx.ml']);
 const reexport = 'Export the model again with torch.onnx.export(model.eval(), ..., dynamo=True, optimize=False).';
 
 /**
@@ -48,8 +51,9 @@ export function decodeModel(bytes: Uint8Array, file: string): Model {
 }
 
 function parse(bytes: Uint8Array, file: string): ModelProto {
+  takeCensus(bytes, file);
   try {
-    return fromBinary(ModelProtoSchema, bytes);
+    return fromBinary(ModelProtoSchema, bytes, { readUnknownFields: false });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new WhenceError(
@@ -126,7 +130,8 @@ function valueInfo(proto: ValueInfoProto, file: string): ValueInfo {
 function dimension(
   value: { case: 'dimValue'; value: bigint } | { case: 'dimParam'; value: string } | { case: undefined },
 ): Dimension {
-  if (value.case === 'dimValue') return Number(value.value);
+  // Old exporters write -1 for a dimension that varies.
+  if (value.case === 'dimValue') return value.value < 0n ? null : Number(value.value);
   return value.case === 'dimParam' && value.value ? value.value : null;
 }
 
@@ -142,6 +147,13 @@ function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[
 }
 
 function decodeNode(proto: NodeProto, name: string, file: string): Node {
+  if (!domains.has(ownDomain(proto.domain))) {
+    throw new WhenceError(
+      'unsupported-op',
+      `Node ${name} calls ${proto.opType} of the domain ${proto.domain}, which the model does not define.`,
+      { file, place: `node ${name}`, mend: 'Export the model without operators of your own.' },
+    );
+  }
   const attributes = proto.attribute.map((attribute) => [attribute.name, decodeAttribute(attribute, name, file)]);
   const source = sourceOf(proto);
   return {

@@ -7,6 +7,8 @@ import { TensorProto_DataLocation as DataLocation, type TensorProto } from './pr
 import type { Tensor } from './runtime';
 import { bytesOf, tensorFromBytes } from './tensor';
 
+const longestLocation = 4096;
+
 /**
  * @throws WhenceError `unsupported-dtype` for element types beyond `DType` and strings; `malformed-file` where shape and
  * data disagree.
@@ -44,7 +46,7 @@ function typeOf(proto: TensorProto, file: string, place: string): { dtype: DType
     });
   }
   const dims = proto.dims.map(Number);
-  if (dims.some((dim) => dim < 0) || !Number.isSafeInteger(product(dims) * 8)) {
+  if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || !Number.isSafeInteger(product(dims) * 8)) {
     throw new WhenceError('malformed-file', `A tensor has the shape [${dims.join(', ')}].`, { file, place });
   }
   return { dtype, dims };
@@ -103,14 +105,23 @@ function externalRange(proto: TensorProto, file: string, place: string): NonNull
   const length = entries.has('length') ? Number(entries.get('length')) : undefined;
   const parts = location.split(/[\\/]/);
   // ONNX wants a path below the model's folder; anything else could make us read what the model has no business with.
-  const outside = location === '' || parts[0] === '' || parts.includes('..') || /^[A-Za-z]:/.test(location);
+  const outside =
+    location === '' ||
+    location.length > longestLocation ||
+    parts[0] === '' ||
+    parts.includes('..') ||
+    /^[A-Za-z]:/.test(location);
   const lengths = [offset, length ?? 0];
   if (outside || !lengths.every((number) => Number.isSafeInteger(number) && number >= 0)) {
-    throw new WhenceError('malformed-file', `A tensor refers to the external data "${location}" at byte ${offset}.`, {
-      file,
-      place,
-      mend: "Keep external data in the model's own folder.",
-    });
+    throw new WhenceError(
+      'malformed-file',
+      `A tensor refers to the external data "${location.slice(0, 200)}" at byte ${offset}.`,
+      {
+        file,
+        place,
+        mend: "Keep external data in the model's own folder.",
+      },
+    );
   }
   return { location, offset, ...(length === undefined ? {} : { length }) };
 }

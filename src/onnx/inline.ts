@@ -9,7 +9,10 @@ import {
 } from './proto/onnx_pb';
 
 /** Functions calling functions may grow without bound: a small file could stand for more nodes than memory holds. */
-const mostNodes = 1_000_000;
+const mostNodes = 100_000;
+/** Calls count too, of functions that hold nothing but calls, and constants every time that they are written. */
+const mostCalls = 100_000;
+const mostConstantBytes = 2 ** 30;
 const deepest = 64;
 
 /**
@@ -26,15 +29,21 @@ export function inlineFunctions(
   if (functions.length === 0) return nodes;
   const known = new Map(functions.map((one) => [keyOf(one.domain, one.name, one.overload), one]));
   const result: NodeProto[] = [];
+  let calls = 0;
+  let constants = 0;
   const write = (node: NodeProto, depth: number): void => {
     const called = known.get(keyOf(node.domain, node.opType, node.overload));
     if (!called) {
       result.push(node);
+      for (const { t } of node.attribute) constants += t?.rawData.byteLength ?? 0;
+      if (constants > mostConstantBytes) throw refused(undefined, 'stand for more than 1 GB of constants', file);
     } else {
+      calls += 1;
+      if (calls > mostCalls) throw refused(called, `is called, with others, more than ${mostCalls} times`, file);
       if (depth === deepest) throw refused(called, 'calls itself, or others too deeply', file);
       for (const inner of expanded(node, called, file)) write(inner, depth + 1);
     }
-    if (result.length > mostNodes) throw refused(called, `stands for more than ${mostNodes} nodes`, file);
+    if (result.length > mostNodes) throw refused(undefined, `stand for more than ${mostNodes} nodes`, file);
   };
   for (const node of nodes) write(node, 0);
   return result;
@@ -87,10 +96,10 @@ function resolved(attribute: AttributeProto, call: NodeProto, called: FunctionPr
 }
 
 function refused(called: FunctionProto | undefined, reason: string, file: string): WhenceError {
-  const name = called?.name ?? '';
-  return new WhenceError('malformed-file', `The model's function ${name} ${reason}.`, {
+  const subject = called ? `The model's function ${called.name}` : "The model's functions, written out,";
+  return new WhenceError('malformed-file', `${subject} ${reason}.`, {
     file,
-    place: `function ${name}`,
+    place: called ? `function ${called.name}` : 'functions',
     mend: 'Export the model again.',
   });
 }

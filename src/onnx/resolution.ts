@@ -3,9 +3,9 @@ import { product } from './dims';
 import type { DType } from './dtype';
 import { encodeModel } from './encode';
 import type { Initializer, Model, Node, TensorType } from './graph';
-import { inferTypes, longestShape, shapeNode, staticType, tensorOutputs } from './inference';
+import { growing, immense, inferTypes, longestShape, shapeNode, staticType, tensorOutputs } from './inference';
 import type { Feeds, Runtime, Tensor } from './runtime';
-import { checkLive, checkValue } from './sizes';
+import { checkLive, checkValue, immeasurable } from './sizes';
 import { bytesOf, numbersOf } from './tensor';
 import { neededFor } from './topology';
 
@@ -52,6 +52,8 @@ export class TypeResolution {
       if (work > mostWork) throw this.tooDeep(open[0]!);
       const deciding = [...new Set(open.flatMap((node) => this.deciding(node)))];
       const blind = open.filter((node) => this.deciding(node).length === 0);
+      const unbounded = blind.find(({ op }) => growing.has(op));
+      if (unbounded) throw immeasurable(unbounded, this.open(unbounded)[0]!, this.model.file);
       for (const [name, tensor] of Object.entries(await this.compute(deciding))) this.values.set(name, tensor);
       await this.look(blind.flatMap((node) => this.open(node)));
     }
@@ -88,7 +90,13 @@ export class TypeResolution {
   }
 
   private async infer(): Promise<void> {
-    const inferred = await inferTypes(this.withKnown(), this.runtime);
+    const model = this.withKnown();
+    const inferred = await inferTypes(model, this.runtime).catch(async (error: unknown) => {
+      if (!(error instanceof WhenceError) || error.code !== 'out-of-memory') throw error;
+      const node = await this.firstImmense(model.graph.nodes, model);
+      throw immeasurable(node, node.outputs[0]!, model.file);
+    });
+    const grown = new Map<string, Node>();
     for (const node of this.model.graph.nodes) {
       for (const name of tensorOutputs(node)) {
         const found = inferred.get(name);
@@ -98,8 +106,27 @@ export class TypeResolution {
         if (!type) continue;
         checkValue(type, node, name, this.model.file);
         this.types.set(name, type);
+        if (growing.has(node.op) || node.domain !== '') grown.set(name, node);
       }
     }
+    const [name] = await immense(model, this.runtime, this.types, [...grown.keys()]);
+    if (name !== undefined) throw immeasurable(grown.get(name)!, name, this.model.file);
+  }
+
+  /** The first node up to which inference meets a dimension that the runtime cannot tell; by halving. */
+  private async firstImmense(nodes: readonly Node[], model: Model): Promise<Node> {
+    let [sound, unsound] = [0, nodes.length];
+    while (unsound - sound > 1) {
+      const middle = Math.floor((sound + unsound) / 2);
+      const part = { ...model, graph: { ...model.graph, nodes: nodes.slice(0, middle) } };
+      const isSound = await inferTypes(part, this.runtime).then(
+        () => true,
+        () => false,
+      );
+      if (isSound) sound = middle;
+      else unsound = middle;
+    }
+    return nodes[unsound - 1]!;
   }
 
   /** The graph with what is known by value or by shape in the place of its computation, wherever it is read. */

@@ -46,6 +46,11 @@ export function checkLive(model: Model, types: ReadonlyMap<string, TensorType>):
   });
 }
 
+/** The error of a value whose size has no bound that could be told beforehand, or one beyond any number of bytes. */
+export function immeasurable(node: Node, name: string, file: string): WhenceError {
+  return tooLarge(`may make ${name} of more than 2³¹ rows or columns (over ${gigabytes(largestValue)})`, node, file);
+}
+
 /** Sequences have no type; the tensors in them are counted where they come out. */
 function bytesOfType(type: TensorType | undefined): number {
   return type && type.dtype !== 'string' ? product(type.dims) * bytesPerElement[type.dtype] : 0;

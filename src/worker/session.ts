@@ -71,6 +71,7 @@ function fromOrt(value: ort.Tensor): Tensor {
 
 function runtimeError(what: string, cause: unknown): WhenceError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  const outOfMemory = /bad_alloc|out of memory|Failed to allocate/i.test(reason);
+  // A dimension of 2³¹ or more comes out negative: no memory holds what has it.
+  const outOfMemory = /bad_alloc|out of memory|Failed to allocate|Invalid dimension: -/i.test(reason);
   return new WhenceError(outOfMemory ? 'out-of-memory' : 'runtime-failed', `${what}: ${reason}`, {}, { cause });
 }
