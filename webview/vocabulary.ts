@@ -36,6 +36,11 @@ export function isRegression(influence: Influence): boolean {
   return influence.query.prediction.probabilities.length === 0;
 }
 
+/** Runs in which every token of an example has a label of its own: there is no single prediction. */
+export function isPerToken({ query }: Influence): boolean {
+  return !Number.isFinite(query.prediction.predicted);
+}
+
 /** Files without labels have NaN for each, which VS Code's pipe turns into null on its way to a page. */
 export function hasLabel(label: Label): boolean {
   return Number.isFinite(label);
@@ -57,6 +62,12 @@ export function exampleName({ split, index }: ExampleId): string {
 }
 
 export function measurementChoices(result: InfluenceResult): readonly DropdownChoice<MeasurementKind>[] {
+  if (isPerToken(result.influence)) {
+    return [
+      { value: 'loss', label: 'Loss a token' },
+      { value: 'margin', label: 'Margin a token' },
+    ];
+  }
   if (isRegression(result.influence)) {
     return [
       { value: 'loss', label: 'Loss' },
@@ -88,6 +99,14 @@ export function directions({ influence, classes }: InfluenceResult): Directions 
       awayPhrase: 'what raised the loss',
     };
   }
+  if (isPerToken(influence)) {
+    return {
+      towards: 'Raised the margin',
+      away: 'Lowered the margin',
+      towardsPhrase: 'what raised the margin',
+      awayPhrase: 'what lowered the margin',
+    };
+  }
   if (isRegression(influence)) {
     return {
       towards: 'Pushed the output up',
@@ -114,6 +133,9 @@ export function measurementMeaning({ influence, classes }: InfluenceResult): str
         ? 'A score says by how much training on that example lowered (+) or raised (\u2212) the loss here, as predicted.'
         : `A score says by how much training on that example lowered (+) or raised (\u2212) the loss for ${target} here, in nats, as predicted.`;
     case 'margin':
+      if (isPerToken(influence)) {
+        return "A score says by how much training on that example raised (+) or lowered (\u2212) the tokens' mean margin over all other words, in logits, as predicted.";
+      }
       return `A score says by how much training on that example raised (+) or lowered (\u2212) the margin of ${target} over all other classes, in logits, as predicted.`;
     case 'logit':
       return isRegression(influence)

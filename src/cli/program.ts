@@ -60,6 +60,7 @@ function commands(act: Act, version: string): Command {
     .addOption(method())
     .addOption(measurement())
     .option('--target <class>', 'the class that is measured, by name or number (default: the predicted class)')
+    .addOption(token())
     .addOption(top(20))
     .option('--html <file>', 'also write a page to look at')
     .option('--json', 'print JSON')
@@ -115,6 +116,14 @@ const deviceOption = () => new Option('--device <name>', "auto, cpu, cuda, webgp
 const method = () =>
   new Option('--method <name>', 'how to attribute').choices(Object.keys(methodNames)).default('source');
 const measurement = () => new Option('--measurement <name>', 'what is attributed').choices(['margin', 'loss', 'logit']);
+const token = () =>
+  new Option('--token <place>', 'the one token whose prediction is measured (default: the mean over all)').argParser(
+    (text) => {
+      const place = Number(text);
+      if (Number.isInteger(place) && place >= 0) return place;
+      throw new InvalidArgumentError('It must be a whole number from 0.');
+    },
+  );
 const top = (count: number) =>
   new Option('--top <count>', 'how many examples to list').default(count).argParser((text) => {
     const number = Number(text);

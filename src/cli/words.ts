@@ -7,6 +7,7 @@ export function exampleName({ split, index }: ExampleId): string {
 
 /** A class's name, or the number itself where classes have none or the label is no class. */
 export function labelName(label: Label, classes: readonly string[]): string {
+  if (!Number.isFinite(label)) return 'none';
   return classes[label] ?? (Number.isInteger(label) ? String(label) : label.toPrecision(4));
 }
 
@@ -41,15 +42,18 @@ export interface Direction {
 }
 
 /** What a positive and a negative score mean for the measurement, in words. */
-export function directions(
-  { kind, target }: Influence['measurement'],
-  classes: readonly string[],
-): [Direction, Direction] {
-  const name = labelName(target, classes);
-  if (kind === 'loss') {
+export function directions(measurement: Influence['measurement'], classes: readonly string[]): [Direction, Direction] {
+  const name = measuredAt(measurement, classes);
+  if (measurement.kind === 'loss') {
     return [
-      { heading: `Lowered the loss of ${name}`, verb: 'lowered the loss' },
-      { heading: `Raised the loss of ${name}`, verb: 'raised the loss' },
+      { heading: `Lowered the loss${name && ` of ${name}`}`, verb: 'lowered the loss' },
+      { heading: `Raised the loss${name && ` of ${name}`}`, verb: 'raised the loss' },
+    ];
+  }
+  if (name === '' || measurement.token !== undefined) {
+    return [
+      { heading: `Raised the ${measurement.kind}`, verb: 'raised' },
+      { heading: `Lowered the ${measurement.kind}`, verb: 'lowered' },
     ];
   }
   return [
@@ -58,8 +62,15 @@ export function directions(
   ];
 }
 
-export function measurementName({ kind, target }: Influence['measurement'], classes: readonly string[]): string {
-  return `${kind} of ${labelName(target, classes)}`;
+export function measurementName(measurement: Influence['measurement'], classes: readonly string[]): string {
+  const name = measuredAt(measurement, classes);
+  return name === '' ? `mean ${measurement.kind} of the tokens` : `${measurement.kind} of ${name}`;
+}
+
+/** The class or the token that is measured; empty where it is all tokens. */
+function measuredAt({ target, token }: Influence['measurement'], classes: readonly string[]): string {
+  if (token !== undefined) return `token ${token}`;
+  return Number.isFinite(target) ? labelName(target, classes) : '';
 }
 
 export const methodNames: Readonly<Record<MethodName, string>> = {
@@ -71,9 +82,13 @@ export const methodNames: Readonly<Record<MethodName, string>> = {
 
 /** `label Coat, predicted Pullover (87.2 %), wrong`; for regressions the two numbers. */
 export function predictionWords(label: Label, prediction: Prediction, { classes, loss }: TrainingRun): string {
+  // Where every token has a label of its own, the mean of their losses is all that can be said in a line.
+  if (!Number.isFinite(prediction.predicted)) {
+    return `loss ${prediction.loss.toPrecision(4)} a token, perplexity ${Math.exp(prediction.loss).toPrecision(4)}`;
+  }
   const given = `label ${labelName(label, classes)}`;
   const predicted = `predicted ${labelName(prediction.predicted, classes)}`;
-  if (loss === 'squared-error') return `${given}, ${predicted}`;
+  if (loss === 'squared-error' || loss === 'absolute-error') return `${given}, ${predicted}`;
   const verdict = prediction.predicted === label ? 'right' : 'wrong';
   return `${given}, ${predicted} (${percent(prediction.confidence)}), ${verdict}`;
 }

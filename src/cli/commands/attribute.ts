@@ -17,6 +17,7 @@ export interface AttributeOptions {
   readonly method: MethodName;
   readonly measurement?: MeasurementKind;
   readonly target?: string;
+  readonly token?: number;
   readonly top: number;
   readonly json?: boolean;
   readonly html?: string;
@@ -43,10 +44,13 @@ async function measurementOf(
   session: CommandSession,
   run: TrainingRun,
   { split, index }: ExampleId,
-  { measurement: kind = 'margin', target }: AttributeOptions,
+  { measurement, target, token }: AttributeOptions,
 ): Promise<Measurement | undefined> {
+  if (token !== undefined) return { kind: measurement ?? 'loss', token };
+  const kind = measurement ?? 'margin';
   if (target !== undefined) return { kind, target: parseLabel(target, run.classes) };
-  if (kind === 'margin') return undefined;
+  if (measurement === undefined) return undefined;
+  if (kind === 'margin') return { kind };
   if (kind === 'loss') return { kind };
   const page = await session.engine.examples(
     { config: run.config, split, from: index, count: 1, order: 'file' },

@@ -2,7 +2,7 @@ import type { Label, Prediction } from '../../../src/protocol/model';
 import type { DataFile } from '../../../src/protocol/viewApi';
 import { element, spoken } from '../../element';
 import { icon } from '../../icons';
-import { percent } from '../../numbers';
+import { percent, significant } from '../../numbers';
 import { shortPreview } from '../../preview';
 import { hasLabel, isWrong, labelName } from '../../vocabulary';
 import type { DataExample } from './pages';
@@ -49,6 +49,10 @@ export function gridCell(
 }
 
 function predictionLine(label: Label, prediction: Prediction, classes: readonly string[]): HTMLElement {
+  // Every token has a prediction of its own: what is left to say is how hard they were.
+  if (!hasLabel(prediction.predicted)) {
+    return element('span', { class: 'prediction' }, spoken(' loss a token '), significant(prediction.loss, 3));
+  }
   const name = element('span', { class: 'label' }, labelName(prediction.predicted, classes));
   const confidence = element('span', { class: 'confidence' }, percent(prediction.confidence));
   const line = (...parts: readonly Node[]) => element('span', { class: 'prediction' }, ...parts, confidence);
@@ -62,6 +66,7 @@ function predictionLine(label: Label, prediction: Prediction, classes: readonly 
 function cellTitle({ id, label, prediction }: DataExample, { classes }: DataFile): string {
   const given = hasLabel(label) ? `#${id.index}, labelled ${labelName(label, classes)}` : `#${id.index}`;
   if (!prediction) return given;
+  if (!hasLabel(prediction.predicted)) return `${given}, loss ${significant(prediction.loss, 3)} a token`;
   const predicted = `${given}, predicted ${labelName(prediction.predicted, classes)} ${percent(prediction.confidence)}`;
   if (!hasLabel(label)) return predicted;
   return `${predicted}, ${isWrong(label, prediction) ? 'wrong' : 'right'}`;

@@ -1,6 +1,6 @@
 import type { DataFile } from '../../../src/protocol/viewApi';
 import { element, fill } from '../../element';
-import { percent } from '../../numbers';
+import { percent, significant } from '../../numbers';
 import { button } from '../../ui';
 import { verdict } from '../../verdict';
 import { hasLabel, isWrong, labelName } from '../../vocabulary';
@@ -30,12 +30,14 @@ export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
       fill(
         facts,
         element('strong', {}, `#${id.index}`),
-        element('span', {}, `label ${labelName(label, file.classes)}`),
+        hasLabel(label) && element('span', {}, `label ${labelName(label, file.classes)}`),
         prediction &&
           element(
             'span',
             {},
-            `predicted ${labelName(prediction.predicted, file.classes)} ${percent(prediction.confidence)}`,
+            hasLabel(prediction.predicted)
+              ? `predicted ${labelName(prediction.predicted, file.classes)} ${percent(prediction.confidence)}`
+              : `loss ${significant(prediction.loss, 3)} a token`,
           ),
         prediction && hasLabel(label) && verdict(isWrong(label, prediction)),
       );

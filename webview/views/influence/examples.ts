@@ -6,7 +6,7 @@ import { element } from '../../element';
 import { count, scoreFormat, significant } from '../../numbers';
 import { shortPreview } from '../../preview';
 import { rovingFocus } from '../../rovingFocus';
-import { directions, exampleName, isRegression, labelName } from '../../vocabulary';
+import { directions, exampleName, isPerToken, isRegression, labelName } from '../../vocabulary';
 
 /** The two lists, on one scale, so that a bar here compares with a bar there. */
 export function exampleLists(result: InfluenceResult, open: (example: ExampleId) => void): HTMLElement {
@@ -74,7 +74,10 @@ function exampleRow(
   { segments, write }: ListScale,
 ): HTMLElement {
   const { file, line } = example.location;
-  const label = isRegression(influence) ? `target ${significant(example.label, 4)}` : labelName(example.label, classes);
+  const target = isRegression(influence)
+    ? `target ${significant(example.label, 4)}`
+    : labelName(example.label, classes);
+  const label = isPerToken(influence) ? '' : target;
   return element(
     'div',
     {

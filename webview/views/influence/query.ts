@@ -3,7 +3,7 @@ import { element } from '../../element';
 import { percent, significant } from '../../numbers';
 import { fullPreview } from '../../preview';
 import { verdict } from '../../verdict';
-import { exampleName, hasLabel, isRegression, isWrong, labelName } from '../../vocabulary';
+import { exampleName, hasLabel, isPerToken, isRegression, isWrong, labelName } from '../../vocabulary';
 
 /** The prediction in question: the example, what it is labelled and what the model says. */
 export function queryHeader(result: InfluenceResult, open: () => void): HTMLElement {
@@ -21,11 +21,28 @@ export function queryHeader(result: InfluenceResult, open: () => void): HTMLElem
     'div',
     { class: 'facts' },
     element('h2', {}, link, ' ', element('span', { class: 'run', title: influence.run }, runName)),
-    isRegression(influence) ? regressionFacts(result) : classFacts(result, classes),
+    factsOf(result, classes),
   );
   // A table or a text is as wide as the view: what it is about comes first.
   const parts = query.preview.kind === 'image' ? [preview, facts] : [facts, preview];
   return element('section', { class: `query ${query.preview.kind}`, 'aria-label': 'Query' }, ...parts);
+}
+
+function factsOf(result: InfluenceResult, classes: readonly string[]): HTMLElement {
+  if (isPerToken(result.influence)) return tokenFacts(result);
+  return isRegression(result.influence) ? regressionFacts(result) : classFacts(result, classes);
+}
+
+function tokenFacts({ influence: { query } }: InfluenceResult): HTMLElement {
+  const { loss } = query.prediction;
+  return element(
+    'dl',
+    {},
+    element('dt', {}, 'Loss a token'),
+    element('dd', {}, element('strong', {}, significant(loss, 4)), ' nats'),
+    element('dt', {}, 'Perplexity'),
+    element('dd', {}, significant(Math.exp(loss), 4)),
+  );
 }
 
 function classFacts({ influence: { query } }: InfluenceResult, classes: readonly string[]): HTMLElement {
