@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { childPort } from '../protocol/childPort';
 import { connect } from '../protocol/connection';
 import { WhenceError } from '../protocol/errors';
+import { libraryPath } from '../protocol/gpuApi';
 import { measureProvider, type ProviderMeasurement, type ProviderTrial } from './measureProvider';
 import { parentPort } from './parentPort';
 
@@ -27,12 +28,17 @@ export interface CheckProcess {
   end(): void;
 }
 
-/** `program` is the bundled worker, started anew. */
-export function startCheck(program: URL): CheckProcess {
+/**
+ * @param program the bundled worker, started anew
+ * @param libraryFolders that the system's loader is to search before its own
+ */
+export function startCheck(program: URL, libraryFolders: readonly string[] = []): CheckProcess {
+  const path = libraryPath(libraryFolders, process.env.LD_LIBRARY_PATH);
   const child = fork(fileURLToPath(program), [checkArgument], {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [],
+    env: { ...process.env, ...(path ? { LD_LIBRARY_PATH: path } : {}) },
   });
   const connection = connect<CheckApi>(childPort(child), { peer: 'The process that tried it' });
   return {
@@ -56,14 +62,19 @@ export function startCheck(program: URL): CheckProcess {
   };
 }
 
+export interface MeasureOptions {
+  readonly timeoutMilliseconds: number;
+  readonly libraryFolders?: readonly string[] | undefined;
+}
+
 /** Measures in a process of its own, so that a driver that crashes or hangs takes nothing else along. */
 export async function measureApart(
   program: URL,
   provider: string,
   trial: ProviderTrial,
-  timeoutMilliseconds: number,
+  { timeoutMilliseconds, libraryFolders }: MeasureOptions,
 ): Promise<ProviderMeasurement> {
-  const check = startCheck(program);
+  const check = startCheck(program, libraryFolders);
   try {
     return await check.measure(provider, trial, timeoutMilliseconds);
   } finally {

@@ -1,12 +1,14 @@
 /**
  * The engine's process, forked by the extension or the command line. Arguments: `--device NAME` overrides what `whence.json`
- * says; `--check-provider` makes it the short-lived process that tries one device. What is not caught goes to stderr and
- * ends the process with code 1, as Node does by itself.
+ * says; `--check-provider` makes it the short-lived process that tries one device, `--set-up-gpu` the one that finds and
+ * fetches CUDA's libraries. What is not caught goes to stderr and ends the process with code 1, as Node does by itself.
  */
 import { createEngine } from '../engine/engine';
 import { connect } from '../protocol/connection';
 import type { EngineApi } from '../protocol/engineApi';
+import type { GpuApi } from '../protocol/gpuApi';
 import { checkArgument, serveCheck } from './checkProcess';
+import { gpuArgument, gpuSetUp } from './gpu/gpuSetUp';
 import { nodeHost } from './host';
 import { parentPort } from './parentPort';
 
@@ -16,6 +18,9 @@ process.on('disconnect', () => process.exit(0));
 
 if (process.argv.includes(checkArgument)) {
   serveCheck();
+} else if (process.argv.includes(gpuArgument)) {
+  const program = new URL(import.meta.url);
+  connect<Record<string, never>, GpuApi>(parentPort()).serve(gpuSetUp({ program }));
 } else {
   const at = process.argv.indexOf('--device');
   const host = nodeHost(new URL(import.meta.url), at < 0 ? undefined : process.argv[at + 1]);

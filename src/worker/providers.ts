@@ -11,7 +11,9 @@ export interface ProviderOptions {
   readonly threads?: number;
   /** How long one check may take; a first run compiles shaders. */
   readonly timeoutMilliseconds?: number;
-  readonly platform?: NodeJS.Platform;
+  /** That the system's loader is to search before its own, in the process that tries a device. */
+  readonly libraryFolders?: readonly string[];
+  readonly platform?: string;
   readonly architecture?: string;
 }
 
@@ -25,7 +27,7 @@ export interface ProviderChoice {
 export const acceptedDifference = 1e-3;
 
 /** Devices worth trying, the likely fastest first. */
-export function candidates(platform: NodeJS.Platform, architecture: string): readonly string[] {
+export function candidates(platform: string, architecture: string): readonly string[] {
   if (platform === 'win32') return ['cuda', 'dml', 'webgpu'];
   if (platform === 'darwin') return architecture === 'arm64' ? ['coreml', 'webgpu'] : ['webgpu'];
   return platform === 'linux' && architecture === 'x64' ? ['cuda', 'webgpu'] : ['webgpu'];
@@ -45,7 +47,7 @@ export async function chooseProvider(
   if (requested !== 'auto') return chooseNamed(trial, requested, options);
   const reports: ProviderReport[] = [];
   for (const provider of candidates(platform, architecture)) {
-    const verdict = await judge(trial, provider, options);
+    const verdict = await tryProvider(trial, provider, options);
     const accepted = verdict.usable && verdict.faster;
     reports.push(report(provider, accepted, verdict.reason));
     if (!accepted) continue;
@@ -57,33 +59,48 @@ export async function chooseProvider(
 }
 
 async function chooseNamed(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<ProviderChoice> {
-  const verdict = await judge(trial, provider, options);
+  const verdict = await tryProvider(trial, provider, options);
   if (!verdict.usable) {
-    const mend = 'Install its driver and libraries, or set "device" to "auto" or "cpu".';
-    throw new WhenceError('provider-unavailable', `The device ${provider} cannot be used: ${verdict.reason}`, { mend });
+    const message = `The device ${provider} cannot be used: ${verdict.reason}`;
+    throw new WhenceError('provider-unavailable', message, { mend: mendOf(provider, verdict) });
   }
   const reason = `It was asked for by name; ${verdict.reason}`;
   return choice(provider, [report(provider, true, reason)], options);
 }
 
-interface Verdict {
+function mendOf(provider: string, { measured }: Verdict): string {
+  const other = 'set "device" to "auto" or "cpu"';
+  if (measured) return `No run is computed with wrong numbers: ${other}.`;
+  const install = provider === 'cuda' ? 'Run "Whence: Set Up GPU" (or whence setup-gpu)' : 'Install its driver';
+  return `${install}, or ${other}.`;
+}
+
+export interface Verdict {
+  /** It gives the CPU's numbers. */
   readonly usable: boolean;
   readonly faster: boolean;
+  /** It computed something, be it right or wrong. */
+  readonly measured: boolean;
+  /** With the figures where it was measured. */
   readonly reason: string;
 }
 
-async function judge(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<Verdict> {
+const unmeasured = { usable: false, faster: false, measured: false } as const;
+
+/** Runs the trial on a device and on the CPU, in a process of its own. */
+export async function tryProvider(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<Verdict> {
+  const { program, timeoutMilliseconds = 120_000, libraryFolders } = options;
   if (!builtProviders().includes(provider)) {
-    const reason = `onnxruntime as installed here (${process.platform} ${process.arch}) has no ${provider}.`;
-    return { usable: false, faster: false, reason };
+    const platform = `${process.platform} ${process.arch}`;
+    return { ...unmeasured, reason: `onnxruntime as installed here (${platform}) has no ${provider}.` };
   }
   try {
-    return weigh(await measureApart(options.program, provider, trial, options.timeoutMilliseconds ?? 120_000));
+    return weigh(await measureApart(program, provider, trial, { timeoutMilliseconds, libraryFolders }));
   } catch (error) {
     const message = error instanceof Error ? error.message : String(error);
     // Where in onnxruntime's own sources it failed says nothing to a user.
     const reason = message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
-    return { usable: false, faster: false, reason: `It failed: ${reason}` };
+    return { ...unmeasured, reason: `It failed: ${reason}` };
   }
 }
 
@@ -96,7 +113,7 @@ function weigh({ difference, cpuSeconds, deviceSeconds }: ProviderMeasurement): 
   const numbers = `it differs from the CPU ${apart} (at most ${acceptedDifference.toExponential(0)} is accepted)`;
   const times = `one batch takes ${milliseconds(deviceSeconds)}, on the CPU ${milliseconds(cpuSeconds)}`;
   const verdict = usable ? (faster ? 'right and faster' : 'right but slower') : 'wrong';
-  return { usable, faster, reason: `${verdict}: ${numbers}; ${times}.` };
+  return { usable, faster, measured: true, reason: `${verdict}: ${numbers}; ${times}.` };
 }
 
 function milliseconds(seconds: number): string {
