@@ -1,11 +1,14 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { positionInputs } from '../../src/curvature/positions';
 import { probeRowOrders } from '../../src/curvature/rowOrder';
 import { findSites, type Site, type SiteSearch, weightedActivations } from '../../src/curvature/site';
+import { scaleFeeds } from '../../src/engine/feeds';
 import { searchedWeights } from '../../src/engine/trainedWeights';
 import { type Binding, bindModel } from '../../src/formats/bind';
+import { apply, outputScale } from '../../src/formats/binding/apply';
 import { readSafetensors } from '../../src/formats/checkpoints/safetensors';
-import { readTensor, type TensorRef } from '../../src/formats/tensor';
+import { readFloat32, readTensor, type TensorRef } from '../../src/formats/tensor';
 import { decodeModel } from '../../src/onnx/decode';
 import { product } from '../../src/onnx/dims';
 import { lower, type TypedModel } from '../../src/onnx/lowering';
@@ -24,11 +27,17 @@ const cpu = createRuntime('cpu', 1);
 export const variants = ['dynamo', 'dynamo-noopt', 'legacy', 'legacy-preserve'] as const;
 export type Variant = (typeof variants)[number];
 
-/** Every network that has an ONNX file. */
+/** Every network that has an ONNX file and numbers of its own. */
 export const networkNames: readonly string[] = [models, own].flatMap((folder) => {
   const files = readdirSync(folder).filter((file) => file.endsWith('.onnx'));
-  return [...new Set(files.map((file) => file.slice(0, file.indexOf('.'))))];
+  const names = new Set(files.map((file) => file.slice(0, file.indexOf('.'))));
+  return [...names].filter((name) => existsSync(numbersOf(name)));
 });
+
+/** Kinds of attention compute the same: their per-example numbers are written once. */
+function numbersOf(name: string): string {
+  return `${own}/${name.replace('-eager', '-sdpa')}.safetensors`;
+}
 
 export interface GoldenNetwork {
   readonly name: string;
@@ -44,8 +53,7 @@ export interface GoldenNetwork {
 }
 
 export async function readNetwork(name: string): Promise<GoldenNetwork> {
-  // Kinds of attention compute the same: their per-example numbers are written once.
-  const numbers = `${own}/${name.replace('-eager', '-sdpa')}.safetensors`;
+  const numbers = numbersOf(name);
   const files = [`${models}/${name}.safetensors`, numbers].filter((file) => existsSync(file));
   const golden = new Map<string, Tensor>();
   const checkpoint = new Map<string, TensorRef>();
@@ -97,6 +105,20 @@ export async function openNetwork(
   const feeds = [copies(inputs, batch, 0), copies(inputs, batch, batch - 1)] as const;
   const rowOrders = await probeRowOrders(model, cpu, feeds, { batch, changed: 1 }, weightedActivations(search));
   return { network, bindings, model, types, sites: findSites({ ...search, rowOrders }), mask };
+}
+
+/** Inputs, the checkpoint as the graph's weights, scales of folded normalisations, and the mask of tokens. */
+export async function networkFeeds({ network, bindings, model, sites, mask }: ExportedNetwork): Promise<Feeds> {
+  const feeds: Record<string, Tensor> = { ...network.inputs };
+  const scales = new Map<string, Float32Array>();
+  const read = (name: string) => readFloat32(network.checkpoint.get(name)!);
+  for (const { initializer, value } of bindings) {
+    const { dims } = model.graph.initializers.get(initializer)!;
+    feeds[initializer] = { dtype: 'float32', dims, data: await apply(value, read) };
+    const scale = await outputScale(value, read);
+    if (scale) scales.set(initializer, scale);
+  }
+  return { ...feeds, ...scaleFeeds(sites, scales), ...(mask ? { [positionInputs.mask]: mask } : {}) };
 }
 
 function maskOf(mask: Tensor | undefined): Tensor | undefined {

@@ -3,14 +3,12 @@ import { crossEntropy } from '../../src/autodiff/loss';
 import { positionInputs, siteActivation, siteGradient } from '../../src/curvature/positions';
 import { scaledWeights } from '../../src/curvature/subject';
 import { perExampleGradient } from '../../src/curvature/taps/projection';
-import { apply, outputScale } from '../../src/formats/binding/apply';
-import { readFloat32 } from '../../src/formats/tensor';
 import { GraphBuilder } from '../../src/onnx/builder';
 import { product } from '../../src/onnx/dims';
 import { encodeModel } from '../../src/onnx/encode';
-import type { Runtime, Tensor } from '../../src/onnx/runtime';
+import type { Feeds, Runtime, Tensor } from '../../src/onnx/runtime';
 import { numbersOf } from '../../src/onnx/tensor';
-import type { ExportedNetwork } from './goldenNetwork';
+import { type ExportedNetwork, networkFeeds } from './goldenNetwork';
 import { type SiteElements, siteElements } from './siteElements';
 
 /** What a site gives: [batch, outputs, inputs] and rows [batch, positions, width]. */
@@ -23,23 +21,13 @@ interface SiteNumbers {
 /** Forward, backward and taps of one batch on a device. */
 async function siteNumbers(exported: ExportedNetwork, runtime: Runtime): Promise<readonly SiteNumbers[]> {
   const { network, bindings, model, types, sites, mask } = exported;
+  const feeds: Feeds = { ...(await networkFeeds(exported)), labels: network.labels };
   const builder = new GraphBuilder(model, types);
   for (const { initializer } of bindings) builder.weightInput(initializer);
-  const feeds: Record<string, Tensor> = { ...network.inputs, labels: network.labels };
-  if (mask) {
-    builder.input(positionInputs.mask, mask);
-    feeds[positionInputs.mask] = mask;
-  }
-  const read = (name: string) => readFloat32(network.checkpoint.get(name)!);
-  for (const { initializer, value } of bindings) {
-    const { dims } = model.graph.initializers.get(initializer)!;
-    feeds[initializer] = { dtype: 'float32', dims, data: await apply(value, read) };
-  }
-  for (const [weight, outputs] of scaledWeights(sites)) {
-    const { value } = bindings.find(({ initializer }) => initializer === weight)!;
-    const scale = (await outputScale(value, read))!;
-    const name = builder.input(positionInputs.scale(weight), { dtype: 'float32', dims: [outputs] });
-    feeds[name] = { dtype: 'float32', dims: [outputs], data: scale };
+  if (mask) builder.input(positionInputs.mask, mask);
+  for (const weight of scaledWeights(sites).keys()) {
+    const name = positionInputs.scale(weight);
+    builder.input(name, feeds[name]!);
   }
   const logits = builder.dims('logits');
   const rows = builder.reshape('logits', [product(logits.slice(0, -1)), logits.at(-1)!]);

@@ -14,7 +14,7 @@ const leftOut: Readonly<Record<string, readonly RegExp[]>> = {
   'bert-sdpa': [/LayerNorm\.(weight|bias)$/, /embeddings\.\w+_embeddings\.weight$/],
   bilstm: [/^words\.weight$/],
   cnn: [/^b[12]\.(weight|bias)$/],
-  encoder: [/^words\.weight$/, /norm[12]\.(weight|bias)$/],
+  timemajor: [/^words\.weight$/, /norm[12]\.(weight|bias)$/],
   gated: [/^embed\.weight$/, /^before$/, /^between$/],
   'gpt2-eager': [/\.wpe\.weight$/, /\.ln_\w\.(weight|bias)$/],
   'gpt2-sdpa': [/\.wpe\.weight$/, /\.ln_\w\.(weight|bias)$/],
