@@ -28,8 +28,7 @@ export function covarianceGraph(subject: Subject, fisher: FisherKind, activation
   const draws = fisherDraws(builder, subject, fisher, weights);
   subject.sites.forEach((site, index) => {
     if (activationSites.has(index)) {
-      const activation = siteActivation(builder, site);
-      builder.output(outputNames.activation(index), activationCovariance(builder, activation, weights));
+      builder.output(outputNames.activation(index), activationCovariance(builder, site, weights));
     }
     builder.output(outputNames.gradient(index), gradientCovariance(builder, site, draws));
   });

@@ -1,5 +1,6 @@
 import type { GraphBuilder } from '../onnx/builder';
-import { range } from '../onnx/dims';
+import { product } from '../onnx/dims';
+import { patchColumns, patchCovariance, patches } from './patches';
 import type { ConvolutionMap, Site, Use } from './site';
 
 /** Names of the graph inputs that positions read beside the model's own values. */
@@ -21,12 +22,35 @@ export function isRankOne(site: Site): boolean {
  * taps (as in F.unfold). Rows of padding are 0.
  */
 export function siteActivation(builder: GraphBuilder, site: Site): string {
-  const parts = site.uses.map((use) => {
-    const value = use.map.kind === 'linear' ? use.activation : patches(builder, use.activation, use.map, use.output);
-    const rows = byExample(builder, value, use, site.inputs - use.trailing.length);
-    return masked(builder, withTrailing(builder, rows, use.trailing), use);
-  });
-  return together(builder, site, parts);
+  return together(
+    builder,
+    site,
+    site.uses.map((use) => useActivation(builder, site, use)),
+  );
+}
+
+function useActivation(builder: GraphBuilder, site: Site, use: Use): string {
+  const { activation, map, output, trailing } = use;
+  const width = site.inputs - trailing.length;
+  if (map.kind === 'linear') {
+    return masked(builder, withTrailing(builder, byExample(builder, activation, use, width), trailing, 2), use);
+  }
+  // Transposed last, where a product takes it up.
+  const columns = withTrailing(builder, patchColumns(builder, patches(builder, activation, map, output)), trailing, 1);
+  return masked(builder, byExample(builder, builder.transpose(columns, [0, 2, 1]), use, site.inputs), use);
+}
+
+/** `Σ_i w_i Σ_t a_t a_tᵀ` [inputs, inputs] of one use over a batch, for weights [batch] of 0 or 1. */
+export function useActivationCovariance(builder: GraphBuilder, site: Site, use: Use, weights: string): string {
+  const { activation, map, output, trailing, masked } = use;
+  const [batch] = builder.dims(weights) as [number];
+  if (map.kind === 'convolution' && !masked && builder.dims(activation)[0] === batch) {
+    return patchCovariance(builder, activation, map, output, weights, trailing);
+  }
+  const rows = useActivation(builder, site, use);
+  const counted = builder.mul(rows, builder.reshape(weights, [batch, 1, 1]));
+  const flat = [batch * use.positions, site.inputs];
+  return builder.gemm(builder.reshape(counted, flat), builder.reshape(rows, flat), { transA: true });
 }
 
 /**
@@ -34,12 +58,30 @@ export function siteActivation(builder: GraphBuilder, site: Site): string {
  * @param gradients by the graph value that they are of
  */
 export function siteGradient(builder: GraphBuilder, site: Site, gradients: ReadonlyMap<string, string>): string {
-  const parts = site.uses.map((use) => {
-    const gradient = gradients.get(use.output)!;
-    const value = use.map.kind === 'linear' ? gradient : channelsLast(builder, gradient, use.map, site.outputs);
-    return masked(builder, scaled(builder, byExample(builder, value, use, site.outputs), site, use), use);
-  });
-  return together(builder, site, parts);
+  return together(
+    builder,
+    site,
+    site.uses.map((use) => useGradient(builder, site, use, gradients.get(use.output)!)),
+  );
+}
+
+function useGradient(builder: GraphBuilder, site: Site, use: Use, gradient: string): string {
+  const value = use.map.kind === 'linear' ? gradient : channelsLast(builder, gradient, use.map, site.outputs);
+  return masked(builder, scaled(builder, byExample(builder, value, use, site.outputs), site, use), use);
+}
+
+/** `Σ_i Σ_t d_t d_tᵀ` [outputs, outputs] of one use over a batch. */
+export function useGradientCovariance(builder: GraphBuilder, site: Site, use: Use, gradient: string): string {
+  if (use.map.kind === 'convolution' && !use.masked && !site.scaled) {
+    // Moving whole images is cheaper than putting channels last.
+    const columns = channelColumns(builder, gradient, use.map, site.outputs);
+    const [images, , places] = builder.dims(columns) as [number, number, number];
+    const flat = builder.reshape(builder.transpose(columns, [1, 0, 2]), [site.outputs, images * places]);
+    return builder.gemm(flat, flat, { transB: true });
+  }
+  const rows = useGradient(builder, site, use, gradient);
+  const flat = builder.reshape(rows, [product(builder.dims(rows).slice(0, -1)), site.outputs]);
+  return builder.gemm(flat, flat, { transA: true });
 }
 
 /** Rows as [batch, positions, width], whichever way they lie. */
@@ -53,14 +95,17 @@ function byExample(builder: GraphBuilder, value: string, { map, positions, order
   return builder.reshape(builder.transpose(steps, [1, 0, 2, 3]), [batch, positions, width]);
 }
 
-function withTrailing(builder: GraphBuilder, rows: string, trailing: readonly number[]): string {
+/** The trailing elements after those along `axis` of [batch, positions, width] or [batch, width, positions]. */
+function withTrailing(builder: GraphBuilder, rows: string, trailing: readonly number[], axis: 1 | 2): string {
   if (trailing.length === 0) return rows;
-  const [batch, positions] = builder.dims(rows) as [number, number, number];
+  const [batch, second, third] = builder.dims(rows) as [number, number, number];
+  const dims = axis === 1 ? [batch, trailing.length, third] : [batch, second, trailing.length];
+  const each = axis === 1 ? third : 1;
   const all = Float32Array.from(
-    { length: batch * positions * trailing.length },
-    (_, at) => trailing[at % trailing.length]!,
+    { length: product(dims) },
+    (_, at) => trailing[Math.floor(at / each) % trailing.length]!,
   );
-  return builder.concat([rows, builder.constant(all, [batch, positions, trailing.length])], 2);
+  return builder.concat([rows, builder.constant(all, dims)], axis);
 }
 
 function masked(builder: GraphBuilder, rows: string, use: Use): string {
@@ -82,47 +127,18 @@ function together(builder: GraphBuilder, site: Site, parts: readonly string[]): 
 }
 
 /** A group's channels of a convolution's output as [images, positions, outputs]. */
-function channelsLast(
+function channelsLast(builder: GraphBuilder, value: string, map: ConvolutionMap, outputs: number): string {
+  return builder.transpose(channelColumns(builder, value, map, outputs), [0, 2, 1]);
+}
+
+/** The same as [images, outputs, positions]. */
+function channelColumns(
   builder: GraphBuilder,
   value: string,
   { group, groups }: ConvolutionMap,
   outputs: number,
 ): string {
-  const own = groups === 1 ? value : channels(builder, value, group * outputs, outputs);
+  const own = groups === 1 ? value : builder.slice(value, [group * outputs], [(group + 1) * outputs], [1]);
   const [images, , ...spatial] = builder.dims(own) as [number, number, ...number[]];
-  const positions = spatial.reduce((product, n) => product * n, 1);
-  return builder.transpose(builder.reshape(own, [images, outputs, positions]), [0, 2, 1]);
-}
-
-/** Im2col by one Slice a kernel tap: [images, positions, channels · taps]. */
-function patches(builder: GraphBuilder, value: string, map: ConvolutionMap, output: string): string {
-  const [images, allChannels] = builder.dims(value) as [number, number];
-  const spatial = builder.dims(output).slice(2);
-  const positions = spatial.reduce((product, n) => product * n, 1);
-  const width = allChannels / map.groups;
-  const own = map.groups === 1 ? value : channels(builder, value, map.group * width, width);
-  const rank = map.kernel.length;
-  const padded = map.pads.some((pad) => pad > 0)
-    ? builder.pad(own, [0, 0, ...map.pads.slice(0, rank)], [0, 0, ...map.pads.slice(rank)])
-    : own;
-  const axes = range(rank).map((axis) => axis + 2);
-  const columns = taps(map.kernel).map((tap) => {
-    const starts = tap.map((at, axis) => at * map.dilations[axis]!);
-    const ends = starts.map((start, axis) => start + (spatial[axis]! - 1) * map.strides[axis]! + 1);
-    return builder.reshape(builder.slice(padded, starts, ends, axes, map.strides), [images, width, 1, positions]);
-  });
-  const stacked = builder.concat(columns, 2);
-  return builder.transpose(builder.reshape(stacked, [images, width * columns.length, positions]), [0, 2, 1]);
-}
-
-function channels(builder: GraphBuilder, value: string, from: number, count: number): string {
-  return builder.slice(value, [from], [from + count], [1]);
-}
-
-/** Every index of a kernel, last axis fastest. */
-function taps(kernel: readonly number[]): number[][] {
-  return kernel.reduce<number[][]>(
-    (all, size) => all.flatMap((tap) => Array.from({ length: size }, (_, at) => [...tap, at])),
-    [[]],
-  );
+  return builder.reshape(own, [images, outputs, product(spatial)]);
 }
