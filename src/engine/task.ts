@@ -7,6 +7,9 @@ export interface CallContext {
   progress(progress: Progress): void;
 }
 
+/** What must be done before the speed so far says how long the rest will take. */
+const tellingShare = 0.02;
+
 /** Reports a call's progress in steps of one unit, with the time that the rest will take at the speed so far. */
 export class Task {
   private done = 0;
@@ -29,7 +32,9 @@ export class Task {
     throwIfCancelled(this.context.signal);
     this.done += steps;
     const elapsed = (performance.now() - this.started) / 1000;
-    const remaining = this.done > 0 ? { remainingSeconds: (elapsed / this.done) * (this.total - this.done) } : {};
+    // The first steps only read and start up: an estimate from them alone would be of something else.
+    const isTelling = this.done > 0 && this.done >= this.total * tellingShare;
+    const remaining = isTelling ? { remainingSeconds: (elapsed / this.done) * (this.total - this.done) } : {};
     this.context.progress({ phase, message, done: this.done, total: Math.max(this.total, this.done), ...remaining });
   }
 }
