@@ -11,9 +11,17 @@ export interface EngineProcess {
   kill(): void;
 }
 
-/** `program` is the bundled worker; `device` overrides what the run's `whence.json` asks for. */
-export function startEngine(program: URL, device?: string): EngineProcess {
-  const child = fork(fileURLToPath(program), device ? ['--device', device] : [], {
+/** What of this machine overrides the run's `whence.json`. */
+export interface EngineSettings {
+  readonly device?: string | undefined;
+  /** Megabytes. */
+  readonly memory?: number | undefined;
+}
+
+/** @param program the bundled worker */
+export function startEngine(program: URL, { device, memory }: EngineSettings = {}): EngineProcess {
+  const settings = [...(device ? ['--device', device] : []), ...(memory ? ['--memory', `${memory}`] : [])];
+  const child = fork(fileURLToPath(program), settings, {
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [],

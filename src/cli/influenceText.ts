@@ -10,6 +10,7 @@ import {
   placeName,
   predictionWords,
   signed,
+  truncationWords,
 } from './words';
 
 /** An influence as plain text: the query, then both lists as tables. */
@@ -21,6 +22,7 @@ export function influenceText(influence: Influence, run: TrainingRun): string {
     ...(segments.length > 1 ? [`${segments.length} segments`] : []),
     measurementName(measurement, run.classes),
     `${influence.examples} training examples`,
+    ...(influence.truncation ? [truncationWords(influence.truncation)] : []),
     `${influence.seconds.toFixed(2)} s`,
   ];
   return [

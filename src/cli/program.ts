@@ -25,6 +25,7 @@ Ctrl+C cancels; finished stages are kept and the next command goes on from there
 
 interface EngineOptions {
   readonly device?: string;
+  readonly memory?: number;
   readonly json?: boolean;
 }
 
@@ -91,7 +92,11 @@ function commands(act: Act, version: string): Command {
     .action((folder: string) => act({}, (session) => setup(session, folder)));
 
   const onRun = (name: string, description: string) =>
-    subcommand(name, description).argument('[dir]', 'the folder', '.').addOption(runOption()).addOption(deviceOption());
+    subcommand(name, description)
+      .argument('[dir]', 'the folder', '.')
+      .addOption(runOption())
+      .addOption(deviceOption())
+      .addOption(memoryOption());
 
   onRun('check', 'accuracy and loss of each checkpoint beside what training logged').action(
     (folder: string, options: EngineOptions & { readonly run?: string }) =>
@@ -108,11 +113,20 @@ function common(command: Command): Command {
   return command
     .option('--workspace <dir>', 'the folder with the training run', '.')
     .addOption(runOption())
-    .addOption(deviceOption());
+    .addOption(deviceOption())
+    .addOption(memoryOption());
 }
 
 const runOption = () => new Option('--run <name>', 'which run, where the folder has several');
 const deviceOption = () => new Option('--device <name>', "auto, cpu, cuda, webgpu, ... (default: the run's own)");
+const memoryOption = () =>
+  new Option('--memory <megabytes>', "what the computation may take (default: the run's own, else 2048)").argParser(
+    (text) => {
+      const megabytes = Number(text);
+      if (Number.isInteger(megabytes) && megabytes >= 512) return megabytes;
+      throw new InvalidArgumentError('It must be a whole number of megabytes, at least 512.');
+    },
+  );
 const method = () =>
   new Option('--method <name>', 'how to attribute').choices(Object.keys(methodNames)).default('source');
 const measurement = () => new Option('--measurement <name>', 'what is attributed').choices(['margin', 'loss', 'logit']);
@@ -133,10 +147,10 @@ const top = (count: number) =>
 
 async function withEngine(
   worker: URL,
-  { device, json }: EngineOptions,
+  { device, memory, json }: EngineOptions,
   command: (session: CommandSession) => Promise<unknown>,
 ): Promise<number> {
-  const { engine, kill } = startEngine(worker, device);
+  const { engine, kill } = startEngine(worker, { device, memory });
   const progress = progressLine(process.stderr);
   const say = (line: string) => {
     progress.end();

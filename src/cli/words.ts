@@ -92,3 +92,8 @@ export function predictionWords(label: Label, prediction: Prediction, { classes,
   const verdict = prediction.predicted === label ? 'right' : 'wrong';
   return `${given}, ${predicted} (${percent(prediction.confidence)}), ${verdict}`;
 }
+
+/** What truncating queries cost, in per cent of their norm. */
+export function truncationWords({ rank, relativeError }: NonNullable<Influence['truncation']>): string {
+  return `queries in rank ${rank}, which leaves out ${(100 * relativeError).toPrecision(2)} % of their norm`;
+}

@@ -4,7 +4,7 @@ import type { EngineApi } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import { range } from './examples';
 import type { EngineHost } from './host';
-import { checkTarget, exampleOf, influenceHash, influenceOf } from './influence';
+import { checkTarget, exampleOf, influenceHash, influenceOf, truncationOf } from './influence';
 import { findUse, inspectFolder } from './inspect';
 import { checkedIndex, type LoadedRun, LoadedRuns } from './loadedRun';
 import { pageOfExamples } from './predictionList';
@@ -83,7 +83,8 @@ export function createEngine(host: EngineHost): EngineHandlers {
         for (const part of scores.bySegment) for (let i = 0; i < data.length; i++) data[i] = data[i]! + part[i]!;
         const shape = [scores.queries, scores.examples] as const;
         await files.write(out, [encodeNpy({ dtype: 'float32', dims: shape, data })]);
-        return { shape };
+        const worst = scores.truncationErrors?.reduce((most, error) => Math.max(most, error), 0);
+        return { shape, ...truncationOf(loaded.run, worst) };
       }),
 
     suspects: ({ config, top }, context) =>

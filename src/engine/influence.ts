@@ -25,7 +25,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const token = request.measurement?.token;
   const measurement = { kind, target, ...(token === undefined ? {} : { token }) };
   const hash = await influenceHash(loaded, request.method);
-  const bySegment = await storedScores(loaded, request, index, measurement, hash, task);
+  const { bySegment, truncationError } = await storedScores(loaded, request, index, measurement, hash, task);
 
   const examples = loaded.examples('train').length;
   const scores = new Float64Array(examples);
@@ -56,6 +56,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
     ),
     byClass: isClassifier(run) ? classInfluence(labels, scores) : [],
     segments: run.segments,
+    ...truncationOf(run, truncationError),
     examples: kept.length,
     hash,
     seconds: (performance.now() - started) / 1000,
@@ -69,7 +70,17 @@ export function influenceHash({ run }: LoadedRun, method: AttributeRequest['meth
     segments: run.segments,
     optimizer: run.config.optimizer,
     rates: run.checkpoints.map(({ learningRate }) => learningRate),
+    queryRank: run.config.queryRank,
   });
+}
+
+/** What is told of truncated queries. */
+export function truncationOf(
+  { config }: LoadedRun['run'],
+  relativeError: number | undefined,
+): { readonly truncation?: NonNullable<Influence['truncation']> } {
+  const { queryRank: rank } = config;
+  return rank === undefined || relativeError === undefined ? {} : { truncation: { rank, relativeError } };
 }
 
 /** An example with what can be shown of it. */
@@ -90,7 +101,7 @@ async function storedScores(
   measurement: Influence['measurement'],
   hash: string,
   task: Task,
-): Promise<Float32Array[]> {
+): Promise<{ readonly bySegment: readonly Float32Array[]; readonly truncationError: number | undefined }> {
   const { files, store } = loaded;
   const queries = loaded.examples(request.query.split);
   const { inputs, labels } = await queries.batch([index], 1);
@@ -106,7 +117,8 @@ async function storedScores(
   if (kept) {
     const { dims, data } = kept.get('scores')!;
     const [segments, examples] = dims as [number, number];
-    return range(0, segments).map((s) => (data as Float32Array).subarray(s * examples, (s + 1) * examples));
+    const bySegment = range(0, segments).map((s) => (data as Float32Array).subarray(s * examples, (s + 1) * examples));
+    return { bySegment, truncationError: (kept.get('truncation error')?.data as Float64Array | undefined)?.[0] };
   }
   const scores = await loaded.attribution.score(
     queries,
@@ -117,14 +129,15 @@ async function storedScores(
     task,
     tokenPlace(queries, measurement.token),
   );
-  const { examples } = scores;
+  const { examples, truncationErrors: errors } = scores;
   const data = new Float32Array(scores.bySegment.length * examples);
   scores.bySegment.forEach((part, segment) => {
     data.set(part, segment * examples);
   });
   const tensor: Tensor = { dtype: 'float32', dims: [scores.bySegment.length, examples], data };
-  await store.put(key, new Map([['scores', tensor]]));
-  return [...scores.bySegment];
+  const error: [string, Tensor][] = errors ? [['truncation error', { dtype: 'float64', dims: [1], data: errors }]] : [];
+  await store.put(key, new Map([['scores', tensor], ...error]));
+  return { bySegment: scores.bySegment, truncationError: errors?.[0] };
 }
 
 /** Where the label of a token stands: language models predict it one place before. */

@@ -15,12 +15,16 @@ export class EngineHost implements vscode.Disposable {
     this.#log = log;
     this.#client = new EngineClient({
       modulePath: vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.mjs').fsPath,
-      programArguments: deviceArguments,
+      programArguments: engineArguments,
       onLine: (line) => log.info(line),
       onDidExit: (reason) => void this.#announceExit(reason),
     });
     this.engine = onlyWhenTrusted(this.#client.engine);
-    this.#subscription = onDidChangeSetting('device', () => void this.#client.stop());
+    const stop = () => void this.#client.stop();
+    this.#subscription = vscode.Disposable.from(
+      onDidChangeSetting('device', stop),
+      onDidChangeSetting('memoryBudget', stop),
+    );
   }
 
   /** Ends the worker; the next call starts a fresh one. */
@@ -51,10 +55,13 @@ export class EngineHost implements vscode.Disposable {
   }
 }
 
-/** `auto` leaves the choice to `whence.json`, which leaves it to the engine. */
-function deviceArguments(): readonly string[] {
-  const { device } = readSettings();
-  return device === 'auto' ? [] : ['--device', device];
+/** `auto` and 0 leave the choice to `whence.json`, which leaves it to the engine. */
+function engineArguments(): readonly string[] {
+  const { device, memoryBudget } = readSettings();
+  return [
+    ...(device === 'auto' ? [] : ['--device', device]),
+    ...(memoryBudget > 0 ? ['--memory', `${memoryBudget}`] : []),
+  ];
 }
 
 /** A worker reads files and runs a model that came with the workspace, so there is none before the user trusts it. */

@@ -6,6 +6,8 @@ const section = 'whence';
 export interface Settings {
   /** `auto` or an execution provider of onnxruntime. */
   readonly device: string;
+  /** Megabytes that the engine may take; 0 leaves it to `whence.json`. */
+  readonly memoryBudget: number;
   /** Examples in each list of the Influence view, and rows of the suspect-label list. */
   readonly top: number;
   readonly suspects: number;
@@ -15,6 +17,7 @@ export function readSettings(): Settings {
   const configuration = vscode.workspace.getConfiguration(section);
   return {
     device: configuration.get('device', 'auto'),
+    memoryBudget: configuration.get('memoryBudget', 0),
     top: configuration.get('top', 10),
     suspects: configuration.get('suspects', 100),
   };

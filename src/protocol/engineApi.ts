@@ -70,6 +70,13 @@ export interface ScoresRequest {
   readonly out: string;
 }
 
+export interface ScoresReport {
+  /** Queries and training examples. */
+  readonly shape: readonly [number, number];
+  /** Where queries are truncated to a rank: the most that this left out of any, relative to its norm. */
+  readonly truncation?: Influence['truncation'];
+}
+
 /** Accuracy and mean loss of one checkpoint on a sample of a split. */
 export interface CheckpointQuality {
   readonly step: number;
@@ -154,7 +161,7 @@ export interface EngineApi {
   examples(request: ExamplesRequest): Promise<ExamplesPage>;
   check(request: { readonly config: string }): Promise<QualityReport>;
   attribute(request: AttributeRequest): Promise<Influence>;
-  scores(request: ScoresRequest): Promise<{ readonly shape: readonly [number, number] }>;
+  scores(request: ScoresRequest): Promise<ScoresReport>;
   suspects(request: SuspectsRequest): Promise<SuspectsReport>;
   review(request: ReviewRequest): Promise<Review>;
   undoReview(request: { readonly config: string }): Promise<Review>;

@@ -145,6 +145,8 @@ export interface Influence {
   readonly segments: readonly Segment[];
   /** Training examples scored, after the label filter. */
   readonly examples: number;
+  /** Where queries are truncated to a rank: what that left out of this one, relative to its norm. */
+  readonly truncation?: { readonly rank: number; readonly relativeError: number };
   /** Content hash of everything that the scores depend on; another hash later means this answer is stale. */
   readonly hash: string;
   readonly seconds: number;

@@ -9,24 +9,25 @@ import { createRuntime } from './session';
 
 /**
  * This machine, for the engine. `program` is the bundled worker; `eigenThread.mjs` and `eigh.wasm` lie beside it. `device`
- * overrides what a run asks for.
+ * and `memory` (megabytes) override what a run asks for.
  */
-export function nodeHost(program: URL, device?: string): EngineHost {
+export function nodeHost(program: URL, device?: string, memory?: number): EngineHost {
   const files = nodeFiles();
   const choices = new Map<string, Promise<ProviderChoice>>();
   let pool: Promise<EigenPool> | undefined;
 
   return {
     files,
+    memory,
     cpu: createRuntime('cpu'),
-    chooseProvider(model, feeds, ofRun) {
+    chooseProvider(graph, feeds, ofRun) {
       const requested = device ?? ofRun;
       const shapes = Object.entries(feeds).map(([name, { dims }]) => `${name} ${dims.join()}`);
       const about = new TextEncoder().encode([requested, ...shapes].join('\n'));
-      const key = files.hashBytes([model, about]);
+      const key = files.hashBytes([graph('cpu'), about]);
       const known = choices.get(key);
       if (known) return known;
-      const choosing = chooseProvider({ model, feeds }, requested, { program });
+      const choosing = chooseProvider({ graph, feeds }, requested, { program });
       choices.set(key, choosing);
       // A device that failed may have been mended since.
       choosing.catch(() => choices.delete(key));

@@ -1,7 +1,8 @@
 /**
- * The engine's process, forked by the extension or the command line. Arguments: `--device NAME` overrides what `whence.json`
- * says; `--check-provider` makes it the short-lived process that tries one device, `--set-up-gpu` the one that finds and
- * fetches CUDA's libraries. What is not caught goes to stderr and ends the process with code 1, as Node does by itself.
+ * The engine's process, forked by the extension or the command line. Arguments: `--device NAME` and `--memory MEGABYTES`
+ * override what `whence.json` says; `--check-provider` makes it the short-lived process that tries one device, `--set-up-gpu`
+ * the one that finds and fetches CUDA's libraries. What is not caught goes to stderr and ends the process with code 1, as Node
+ * does by itself.
  */
 import { createEngine } from '../engine/engine';
 import { connect } from '../protocol/connection';
@@ -22,7 +23,8 @@ if (process.argv.includes(checkArgument)) {
   const program = new URL(import.meta.url);
   connect<Record<string, never>, GpuApi>(parentPort()).serve(gpuSetUp({ program }));
 } else {
-  const at = process.argv.indexOf('--device');
-  const host = nodeHost(new URL(import.meta.url), at < 0 ? undefined : process.argv[at + 1]);
+  const argumentOf = (name: string) => process.argv[process.argv.indexOf(name) + 1 || process.argv.length];
+  const memory = Number(argumentOf('--memory'));
+  const host = nodeHost(new URL(import.meta.url), argumentOf('--device'), memory > 0 ? memory : undefined);
   connect<Record<string, never>, EngineApi>(parentPort()).serve(createEngine(host));
 }

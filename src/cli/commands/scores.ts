@@ -3,6 +3,7 @@ import type { MeasurementKind, MethodName } from '../../protocol/model';
 import { type QueryRange, resolveQueries } from '../queries';
 import { findRun, parseLabel } from '../runs';
 import type { CommandSession } from '../session';
+import { truncationWords } from '../words';
 
 export interface ScoresOptions {
   readonly workspace: string;
@@ -20,9 +21,10 @@ export async function scores(session: CommandSession, options: ScoresOptions): P
   const queries = await resolveQueries(session, run, options.queries);
   const target = options.target === undefined ? {} : { target: parseLabel(options.target, run.classes) };
   const out = resolve(options.out);
-  const { shape } = await session.engine.scores(
+  const { shape, truncation } = await session.engine.scores(
     { config: run.config, queries, method: options.method, measurement: { kind: options.measurement, ...target }, out },
     session.call,
   );
-  session.print(`${out}  float32 [${shape.join(', ')}], positive = proponent`);
+  const truncated = truncation ? `; ${truncationWords(truncation)} at most` : '';
+  session.print(`${out}  float32 [${shape.join(', ')}], positive = proponent${truncated}`);
 }
