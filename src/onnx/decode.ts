@@ -136,7 +136,7 @@ function dimension(
 }
 
 /** Nodes without a name get one, for messages; no two are the same, which onnxruntime would refuse. */
-function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[] {
+export function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[] {
   const names = new Set(protos.map((proto) => proto.name));
   return protos.map((proto, index) => {
     let name = proto.name || `${proto.opType}_${index}`;

@@ -2,6 +2,7 @@ import { GraphBuilder } from '../builder';
 import type { Model, Node } from '../graph';
 import type { ProbedType } from '../shape';
 import { attention } from './attention';
+import { branches } from './branch';
 import { fourier } from './fourier';
 import { fused } from './fused';
 import { losses } from './losses';
@@ -17,6 +18,7 @@ import { windows } from './windows';
 /** Ops that are written as simpler ones before a graph is differentiated; of other domains by `domain.op`. */
 export const lowerings: Lowerings = {
   ...attention,
+  ...branches,
   ...fourier,
   ...fused,
   ...losses,

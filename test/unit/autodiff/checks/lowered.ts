@@ -1,8 +1,11 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import type { Attribute } from '../../../../src/onnx/graph';
+import { GraphProtoSchema } from '../../../../src/onnx/proto/onnx_pb';
 import type { Tensor } from '../../../../src/onnx/runtime';
 import { tensorOf } from '../../../../src/onnx/tensor';
 import type { GradientCheck } from '../gradientCheck';
 import { layers } from './layers';
-import { apart, f32, float, i64, int, string } from './tensors';
+import { apart, f32, float, i64, int, node, string } from './tensors';
 
 /** Ops that are written as simpler ones before they are differentiated. */
 
@@ -290,6 +293,39 @@ const sequence: readonly GradientCheck[] = [
   },
 ];
 
+const axisOne = { dims: [1n], dataType: 7, int64Data: [1n] };
+
+/** A branch of one operation and a constant for it, as the older exporter writes. */
+function body(op: string, inputs: readonly string[]): Attribute {
+  const constant = { opType: 'Constant', output: ['axis'], attribute: [{ name: 'value', type: 4, t: axisOne }] };
+  const only = { opType: op, input: [...inputs], output: [`by_${op}`] };
+  const graph = { name: 'branch', node: [constant, only], output: [{ name: `by_${op}` }] };
+  return { kind: 'graph', value: toBinary(GraphProtoSchema, create(GraphProtoSchema, graph)) };
+}
+
+function decided(what: string, taken: Attribute, other: Attribute, length: number): GradientCheck {
+  return {
+    op: 'If',
+    what,
+    inputs: { x: f32(2, length, 3) },
+    constants: { first: i64(1), second: i64(2) },
+    nodes: [
+      node('Shape', ['x'], ['shape']),
+      node('Slice', ['shape', 'first', 'second'], ['length']),
+      node('Equal', ['length', 'first'], ['one']),
+      node('Squeeze', ['one'], ['is_one']),
+      node('If', ['is_one'], ['taken'], { then_branch: taken, else_branch: other }),
+      node('Mul', ['taken', 'taken'], ['y0']),
+    ],
+  };
+}
+
+const branches: readonly GradientCheck[] = [
+  decided('an axis of length one is taken away', body('Squeeze', ['x', 'axis']), body('Identity', ['x']), 1),
+  decided('the other branch', body('Neg', ['x']), body('Exp', ['x']), 4),
+  decided('nothing is done', body('Exp', ['x']), body('Identity', ['x']), 4),
+];
+
 export const lowered: readonly GradientCheck[] = [
   ...recurrent,
   {
@@ -310,5 +346,6 @@ export const lowered: readonly GradientCheck[] = [
   ...fused,
   ...quantization,
   ...sequence,
+  ...branches,
   ...layers,
 ];
