@@ -4,7 +4,7 @@ The text is the licences that Debian keeps in /usr/share/common-licenses (any fo
 words and punctuation marks, cut into sequences of 32 tokens; what is rarer than the VOCABULARY - 1 commonest tokens is <unk>.
 
 Attribution's parameters are the weights and biases of all linear layers, the output layer included (not tied); embeddings
-and layer normalisations are left out. The Fisher is the empirical one, so that nothing is drawn.
+and layer normalisations are left out. Of every token one label is drawn from the model's predictions.
 """
 
 import json
@@ -18,16 +18,20 @@ from torch.nn import functional as F
 from transformers import GPT2Config, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
+from draws import draw
+
 NAME = "gpt"
 EXAMPLES, QUERIES = 1000, 80
 EPOCHS, BATCH, LEARNING_RATE, MOMENTUM = 16, 16, 0.1, 0.9
-FISHER = "empirical"
+FISHER = "sampled"
+SEED = 0
 MEASUREMENT = "loss"
 CONTEXT, VOCABULARY = 32, 512
 
 CONFIG = {
     "data": {split: {"format": "jsonl", "file": f"{split}.jsonl"} for split in ("train", "test")},
     "loss": "next-token",
+    "seed": SEED,
 }
 
 
@@ -49,6 +53,17 @@ def example_losses(model, x, _):
     """[batch]: the mean over a sequence's 31 predicted tokens."""
     logits = model(input_ids=x, use_cache=False).logits[:, :-1]
     return F.cross_entropy(logits.transpose(1, 2), x[:, 1:], reduction="none").mean(1)
+
+
+def fisher_losses(model, x, step, index):
+    """
+    One loss whose squared gradients estimate the Gauss-Newton Hessian of the mean over tokens, (1/T) sum_t E[g_t g_t']: the
+    draws of two tokens are independent, so that the square of sum_t g_t / sqrt(T) is that on average.
+    """
+    logits = model(input_ids=x, use_cache=False).logits[0, :-1]
+    labels = draw(F.softmax(logits.detach(), 1), SEED, step, index)
+    losses = F.cross_entropy(logits, labels, reduction="none")
+    return losses.sum()[None] / len(losses) ** 0.5, torch.ones(1, dtype=logits.dtype)
 
 
 def measurement(model, x, y):

@@ -8,8 +8,6 @@ Scores are [queries, examples], positive where training on the example makes the
     gradient_dot            dot product of gradients at the last checkpoint
 """
 
-from types import SimpleNamespace
-
 import numpy as np
 import torch
 from torch import nn
@@ -55,18 +53,12 @@ def example(x, y, index):
     return x[index : index + 1], None if y is None else y[index : index + 1]
 
 
-def training_backward(task, model, x, y):
-    return backward(task, model, lambda m: task.example_losses(m, x, y))
-
-
-def fisher_backward(task, model, x, y):
-    """As training_backward, one row a label of the Fisher's, each times the root of the label's probability."""
-    if task.FISHER == "empirical":
-        return training_backward(task, model, x, y)
+def fisher_backward(task, model, x, step, index):
+    """Of example `index`, one row a loss of the Fisher's, each times the root of its probability."""
     kept = {}
 
     def losses(m):
-        values, kept["probabilities"] = task.fisher_losses(m, x)
+        values, kept["probabilities"] = task.fisher_losses(m, x[index : index + 1], step, index)
         return values
 
     seen = backward(task, model, losses)
@@ -79,11 +71,11 @@ def weight_gradients(seen):
     return {name: torch.einsum("bpo,bpi->boi", d, a) for name, (a, d) in seen.items()}
 
 
-def covariances(task, model, x, y):
+def covariances(task, model, x, step):
     """Of one checkpoint: per site the sums of a a^T and d d^T. Only their eigenvectors will matter, so not their scale."""
     sums = {}
     for index in range(len(x)):
-        for name, (a, d) in fisher_backward(task, model, *example(x, y, index)).items():
+        for name, (a, d) in fisher_backward(task, model, x, step, index).items():
             # The labels of one example share its activations.
             A, S = torch.einsum("pi,pj->ij", a[0], a[0]), torch.einsum("bpi,bpj->ij", d, d)
             before = sums.get(name, (0, 0))
@@ -99,10 +91,10 @@ def eigenvectors(parts):
     }
 
 
-def add_eigenvalues(task, model, x, y, bases, sums):
+def add_eigenvalues(task, model, x, step, bases, sums):
     """Adds one checkpoint's squared gradients to the sums of every basis in turn."""
     for index in range(len(x)):
-        gradients = weight_gradients(fisher_backward(task, model, *example(x, y, index)))
+        gradients = weight_gradients(fisher_backward(task, model, x, step, index))
         for basis, own in zip(bases, sums):
             for name, (QA, QS) in basis.items():
                 own[name] = own.get(name, 0) + ((QS.T @ gradients[name] @ QA) ** 2).sum(0)
@@ -153,19 +145,21 @@ def reference(task, folder):
     # Every group of checkpoints that some method takes the curvature of.
     thirds = [tuple(range(start, start + len(models) // 3)) for start in range(0, len(models), len(models) // 3)]
     groups = [*thirds, tuple(range(len(models))), (last,)]
-    sums = [covariances(task, model, x, y) for model in models]
+    sums = [covariances(task, model, x, step) for model, step in zip(models, steps)]
     bases = {group: eigenvectors([sums[index] for index in group]) for group in groups}
     squares = {group: {} for group in groups}
     for index, model in enumerate(models):
         own = [group for group in groups if index in group]
-        add_eigenvalues(task, model, x, y, [bases[group] for group in own], [squares[group] for group in own])
+        add_eigenvalues(task, model, x, steps[index], [bases[group] for group in own], [squares[group] for group in own])
     factors = {
         group: [(bases[group][name], squares[group][name] / (count * len(group))) for name in bases[group]]
         for group in groups
     }
 
-    worse = SimpleNamespace(at=lambda model: stack(task, model, *queries, lambda m, a, b: -task.measurement(m, a, b)))
-    final = worse.at(models[last])
+    def query_gradients(model):
+        return stack(task, model, *queries, lambda m, a, b: -task.measurement(m, a, b))
+
+    final = query_gradients(models[last])
 
     def totals(group):
         start = steps[group[0] - 1] if group[0] else 0
@@ -181,7 +175,7 @@ def reference(task, folder):
             multiplied.setdefault(name, {}).update({index: answered for index in group})
             rows = apply(factor, rows, lambda h: torch.exp(-t * h))
     multiplied["influence"] = {last: apply(factors[(last,)], final, lambda h: 1 / (h + 0.1 * h.mean())) / count}
-    multiplied["tracin"] = {index: rates[step - 1] * worse.at(models[index]) for index, step in enumerate(steps)}
+    multiplied["tracin"] = {index: rates[step - 1] * query_gradients(models[index]) for index, step in enumerate(steps)}
     multiplied["gradient_dot"] = {last: final}
 
     scores = {name: 0 for name in multiplied}

@@ -26,6 +26,7 @@ def main():
     parser.add_argument("task", choices=("cnn", "gpt"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path, help="where make takes its examples from")
+    parser.add_argument("--epochs", type=int, help="of make and retrain; unless given, the task's own")
     parser.add_argument("--subsets", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--part", type=int, default=0)
@@ -34,6 +35,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     task = importlib.import_module(args.task)
+    task.EPOCHS = args.epochs or task.EPOCHS
     if args.action == "make":
         if args.source is None:
             parser.error("make needs --source")
