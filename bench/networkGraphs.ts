@@ -3,7 +3,7 @@ import { trainingLoss, weightsInput } from '../src/curvature/heads';
 import { isRankOne } from '../src/curvature/positions';
 import type { Site } from '../src/curvature/site';
 import { outputNames, type Subject } from '../src/curvature/subject';
-import { projectActivation, projectGradient } from '../src/curvature/taps/projection';
+import { project } from '../src/curvature/taps/projection';
 import { score } from '../src/curvature/taps/score';
 import { GraphBuilder } from '../src/onnx/builder';
 import { range } from '../src/onnx/dims';
@@ -53,9 +53,7 @@ export function productsGraph(subject: Subject, queries: number): Model {
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
     const own = { ...site, uses: site.uses.map((use) => ({ ...use, activation: activationInput(use.activation) })) };
-    const activation = projectActivation(builder, own, undefined);
-    const gradient = projectGradient(builder, own, gradients, undefined);
-    return [score(builder, own, index, { activation, gradient }, { queries })];
+    return [score(builder, own, index, project(builder, own, gradients, undefined), { queries })];
   });
   builder.output(
     outputNames.scores,

@@ -36,7 +36,7 @@ export async function readSubject(folder: string, network: string): Promise<Benc
       .map(({ name }) => name),
   );
   const search = { model, types, batch, trained: untied(trained) };
-  const feeds = [{ x: inputs! }, { x: secondReplaced(inputs!) }] as const;
+  const feeds = [{ x: copies(inputs!, 0) }, { x: copies(inputs!, 2) }] as const;
   const rowOrders = await probeRowOrders(model, runtime, feeds, { batch, changed: 1 }, weightedActivations(search));
   const sites = findSites({ ...search, rowOrders });
   const loss = labels!.dims.length === 2 ? 'next-token' : 'cross-entropy';
@@ -52,10 +52,12 @@ export async function readSubject(folder: string, network: string): Promise<Benc
   };
 }
 
-/** The same batch with its third example in the second's place too. */
-function secondReplaced(inputs: Tensor): Tensor {
+/** Copies of the first example, but another in the second's place. */
+function copies(inputs: Tensor, second: number): Tensor {
   const data = inputs.data.slice();
-  const each = data.length / inputs.dims[0]!;
-  data.copyWithin(each, 2 * each, 3 * each);
+  const count = inputs.dims[0]!;
+  const each = data.length / count;
+  for (let row = 1; row < count; row++) data.copyWithin(row * each, 0, each);
+  data.set(inputs.data.subarray(second * each, (second + 1) * each) as Float32Array & BigInt64Array, each);
   return { ...inputs, data };
 }

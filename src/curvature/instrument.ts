@@ -9,7 +9,7 @@ import type { Site } from './site';
 import { float32, inputNames, isPerToken, outputNames, type Subject, scaledWeights } from './subject';
 import { activationCovariance, gradientCovariance } from './taps/covariance';
 import { eigenvalueSum } from './taps/eigenvalue';
-import { type BasisInputs, perExampleGradient, projectActivation, projectGradient } from './taps/projection';
+import { type BasisInputs, perExampleGradient, project, rotateRows } from './taps/projection';
 import { score, selfScore } from './taps/score';
 
 /** Forward only: logits [batch, outputs], where an example has one label, and per-example losses [batch]. */
@@ -41,9 +41,7 @@ export function eigenvalueGraph(subject: Subject, fisher: FisherKind): Model {
   const draws = fisherDraws(builder, subject, fisher, weightsInput(builder, subject));
   subject.sites.forEach((site, index) => {
     const bases = basisInputs(builder, site, index);
-    const activation = projectActivation(builder, site, bases);
-    const gradients = draws.map((draw) => projectGradient(builder, site, draw, bases));
-    builder.output(outputNames.eigenvalues(index), eigenvalueSum(builder, site, activation, gradients));
+    builder.output(outputNames.eigenvalues(index), eigenvalueSum(builder, site, draws, bases));
   });
   return builder.build();
 }
@@ -59,9 +57,12 @@ export function factorGraph(subject: Subject, activationSites: ReadonlySet<numbe
     if (!isRankOne(site)) return;
     const bases = projected ? basisInputs(builder, site, index) : undefined;
     if (activationSites.has(index)) {
-      builder.output(outputNames.activation(index), projectActivation(builder, site, bases));
+      builder.output(
+        outputNames.activation(index),
+        rotateRows(builder, siteActivation(builder, site), bases?.activation),
+      );
     }
-    const gradient = projectGradient(builder, site, gradients, bases);
+    const gradient = rotateRows(builder, siteGradient(builder, site, gradients), bases?.gradient);
     builder.output(outputNames.gradient(index), gradient);
   });
   return builder.build();
@@ -106,9 +107,8 @@ export function scoreGraph(
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
     const bases = projected ? basisInputs(builder, site, index) : undefined;
-    const activation = projectActivation(builder, site, bases);
-    const gradient = projectGradient(builder, site, gradients, bases);
-    return [score(builder, site, index, { activation, gradient }, { queries, rank: ranks[index] })];
+    const projection = project(builder, site, gradients, bases);
+    return [score(builder, site, index, projection, { queries, rank: ranks[index] })];
   });
   builder.output(
     outputNames.scores,
@@ -124,10 +124,8 @@ export function selfScoreGraph(subject: Subject): Model {
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
     const bases = basisInputs(builder, site, index);
-    const activation = projectActivation(builder, site, bases);
-    const gradient = projectGradient(builder, site, gradients, bases);
     const responses = builder.input(inputNames.responses(index), float32([site.outputs, site.inputs]));
-    return [selfScore(builder, site, { activation, gradient }, responses)];
+    return [selfScore(builder, project(builder, site, gradients, bases), responses)];
   });
   builder.output(
     outputNames.scores,

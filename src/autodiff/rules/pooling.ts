@@ -36,8 +36,8 @@ function tiling(
 }
 
 /**
- * Where windows do not overlap, an element of each at a time is compared with the maxima. Asking a MaxPool for the places
- * of its maxima instead takes onnxruntime twenty times as long on the CPU as the pooling itself.
+ * Where windows do not overlap, an element of each at a time is compared with the maxima, which makes a mask for all gradients
+ * that will come. Asking a MaxPool for the places of its maxima takes onnxruntime twenty times as long as the pooling itself.
  */
 function tiledGradient(b: GraphBuilder, x: string, maxima: string, g: string, kernel: readonly number[]): string {
   const [batch, channels, ...places] = b.dims(g) as [number, number, ...number[]];
@@ -51,28 +51,31 @@ function tiledGradient(b: GraphBuilder, x: string, maxima: string, g: string, ke
     (parts, axis, index) => parts.flatMap((part) => b.split(part, new Array(kernel[index]!).fill(1), axis)),
     [b.reshape(x, tiled(kernel))],
   );
-  // Flat, since a trailing axis of one element makes onnxruntime broadcast the scalar below element by element.
+  // Flat, since trailing axes of one element make onnxruntime go through what it broadcasts one by one.
   const flat = (value: string) => b.reshape(value, [product(b.dims(g))]);
-  const [largest, incoming] = [flat(maxima), flat(g)];
-  const nothing = b.scalar(0, g);
+  const largest = flat(maxima);
   let untaken: string | undefined;
-  const shares = elements.map((element, index) => {
-    // What no other element takes is the last one's.
-    if (index === elements.length - 1) return untaken === undefined ? incoming : b.where(untaken, incoming, nothing);
+  const taken = elements.map((element, index) => {
     const equal = b.equal(flat(element), largest);
     const first = untaken === undefined ? equal : b.and(equal, untaken);
-    const differs = b.emit('Not', [equal], b.typeOf(equal));
-    untaken = untaken === undefined ? differs : b.and(untaken, differs);
-    return b.where(first, incoming, nothing);
+    if (index + 1 < elements.length) {
+      const differs = b.emit('Not', [equal], b.typeOf(equal));
+      untaken = untaken === undefined ? differs : b.and(untaken, differs);
+    }
+    return b.reshape(b.cast(first, b.dtype(g)), single);
   });
-  const [whole] = axes.reduceRight<readonly string[]>(
+  const [mask] = axes.reduceRight<readonly string[]>(
     (parts, axis, index) =>
       range(parts.length / kernel[index]!).map((at) =>
         b.concat(parts.slice(at * kernel[index]!, (at + 1) * kernel[index]!), axis),
       ),
-    shares.map((share) => b.reshape(share, single)),
+    taken,
   );
-  return b.reshape(whole!, b.dims(x));
+  const spread = axes.reduceRight(
+    (part, axis, index) => b.concat(new Array<string>(kernel[index]!).fill(part), axis),
+    b.reshape(g, single),
+  );
+  return b.reshape(b.mul(spread, mask!), b.dims(x));
 }
 
 /** As `maxPool` by plain ops: the windows laid side by side, and each one's gradient where it has its first maximum. */

@@ -9,37 +9,89 @@ export interface BasisInputs {
   readonly gradient: string;
 }
 
-/** Activation and one gradient in the eigenbasis, in the layouts of `siteActivation` and `siteGradient`. */
-export interface Projected {
+/** Activation and one gradient of a site, in the layouts of `siteActivation` and `siteGradient`. */
+export interface SiteRows {
   readonly activation: string;
   readonly gradient: string;
 }
 
-export function projectActivation(builder: GraphBuilder, site: Site, bases: BasisInputs | undefined): string {
-  return rotate(builder, siteActivation(builder, site), bases?.activation);
+/** A site's rows on their way to the eigenbasis: only what is asked for becomes part of the graph. */
+export class Projection implements SiteRows {
+  #activation: string | undefined;
+  #gradient: string | undefined;
+
+  /**
+   * @param own in the parameters' coordinates
+   * @param bases where undefined, these are the coordinates that are asked for
+   */
+  constructor(
+    private readonly builder: GraphBuilder,
+    private readonly site: Site,
+    readonly own: SiteRows,
+    readonly bases: BasisInputs | undefined,
+  ) {}
+
+  /** Coordinates `V_A a` of every row. */
+  get activation(): string {
+    this.#activation ??= rotateRows(this.builder, this.own.activation, this.bases?.activation);
+    return this.#activation;
+  }
+
+  /** Coordinates `V_S d` of every row. */
+  get gradient(): string {
+    this.#gradient ??= rotateRows(this.builder, this.own.gradient, this.bases?.gradient);
+    return this.#gradient;
+  }
+
+  /** Per-example gradients `V_S G_i V_Aᵀ`, [batch, outputs, inputs]. */
+  perExample(): string {
+    const { builder, site, own, bases } = this;
+    if (!bases || rotatesRows(site, 1)) return perExampleGradient(builder, site, this);
+    return rotateGradients(builder, perExampleGradient(builder, site, own), bases);
+  }
 }
 
-export function projectGradient(
+export function project(
   builder: GraphBuilder,
   site: Site,
   gradients: ReadonlyMap<string, string>,
   bases: BasisInputs | undefined,
-): string {
-  return rotate(builder, siteGradient(builder, site, gradients), bases?.gradient);
+): Projection {
+  const own = { activation: siteActivation(builder, site), gradient: siteGradient(builder, site, gradients) };
+  return new Projection(builder, site, own, bases);
+}
+
+/**
+ * Whether fewer multiplications take an example's rows into the eigenbasis than the gradients that they make: rows are as many as
+ * positions, which a convolution has more of than channels.
+ * @param draws gradients that share the activation
+ */
+export function rotatesRows({ positions, inputs, outputs }: Site, draws: number): boolean {
+  return positions * (inputs ** 2 + draws * outputs ** 2) <= draws * gradientRotation({ inputs, outputs });
+}
+
+/** Multiplications that take one [outputs, inputs] matrix from one basis to another. */
+export function gradientRotation({ inputs, outputs }: Pick<Site, 'inputs' | 'outputs'>): number {
+  return outputs * inputs * (outputs + inputs);
 }
 
 /** Coordinates `V x` of every row; without a basis the rows as they are. */
-function rotate(builder: GraphBuilder, rows: string, basis: string | undefined): string {
+export function rotateRows(builder: GraphBuilder, rows: string, basis: string | undefined): string {
   if (basis === undefined) return rows;
   return builder.reshape(timesTransposed(builder, asRows(builder, rows), basis), builder.dims(rows));
 }
 
+/** `V_S G V_Aᵀ` of every [outputs, inputs] of a batch. */
+export function rotateGradients(builder: GraphBuilder, gradients: string, bases: BasisInputs): string {
+  return builder.matmul(bases.gradient, rotateRows(builder, gradients, bases.activation));
+}
+
 /** Per-example gradients `G_i = Σ_t d_t a_tᵀ`, [batch, outputs, inputs], in whatever basis the two are. */
-export function perExampleGradient(builder: GraphBuilder, site: Site, projected: Projected): string {
-  const batch = builder.dims(projected.activation)[0]!;
+export function perExampleGradient(builder: GraphBuilder, site: Site, rows: SiteRows): string {
+  const batch = builder.dims(rows.activation)[0]!;
   if (isRankOne(site)) {
-    const column = builder.reshape(projected.gradient, [batch, site.outputs, 1]);
-    return builder.matmul(column, builder.reshape(projected.activation, [batch, 1, site.inputs]));
+    const column = builder.reshape(rows.gradient, [batch, site.outputs, 1]);
+    return builder.matmul(column, builder.reshape(rows.activation, [batch, 1, site.inputs]));
   }
-  return builder.matmul(builder.transpose(projected.gradient, [0, 2, 1]), projected.activation);
+  return builder.matmul(builder.transpose(rows.gradient, [0, 2, 1]), rows.activation);
 }

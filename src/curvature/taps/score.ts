@@ -3,7 +3,7 @@ import { isRankOne } from '../positions';
 import type { Site } from '../site';
 import { float32, inputNames } from '../subject';
 import { asRows, timesTransposed } from './products';
-import { type Projected, perExampleGradient } from './projection';
+import { type BasisInputs, gradientRotation, type Projection, perExampleGradient, type SiteRows } from './projection';
 
 /** Names of the inputs that low-rank queries come by: [queries · rank, outputs] and [queries · rank, inputs]. */
 export const lowRankInputs = {
@@ -33,28 +33,41 @@ export function score(
   builder: GraphBuilder,
   site: Site,
   index: number,
-  projected: Projected,
+  projection: Projection,
   { queries, rank }: { readonly queries: number; readonly rank?: number | undefined },
 ): string {
-  if (rank !== undefined) return lowRankScore(builder, site, index, projected, queries, rank);
+  if (rank !== undefined) return lowRankScore(builder, site, index, projection, queries, rank);
   const values = builder.input(inputNames.queries(index), float32([queries, site.outputs, site.inputs]));
   const { gradientFirst, queryFirst } = scoreCosts(site, queries);
   return queryFirst < gradientFirst && !isRankOne(site)
-    ? scoreByQuery(builder, site, projected, values)
-    : scoreByGradient(builder, site, projected, values);
+    ? scoreByQuery(builder, site, projection, values)
+    : scoreByGradient(builder, site, projection, values);
 }
 
-/** `<W_q, G_i>` by the examples' gradients: queries [Q, outputs, inputs] to [Q, batch]. */
-export function scoreByGradient(builder: GraphBuilder, site: Site, projected: Projected, queries: string): string {
+/**
+ * `<W_q, G_i>` by the examples' gradients: queries [Q, outputs, inputs] to [Q, batch]. Queries in the eigenbasis are brought to
+ * the parameters' coordinates where that takes fewer operations than to bring the examples to the eigenbasis.
+ */
+export function scoreByGradient(builder: GraphBuilder, site: Site, projection: Projection, queries: string): string {
   const width = site.outputs * site.inputs;
-  const [batch] = builder.dims(projected.activation) as [number];
+  const { own, bases } = projection;
+  const [batch] = builder.dims(own.activation) as [number];
   const [count] = builder.dims(queries) as [number];
-  const gradients = builder.reshape(perExampleGradient(builder, site, projected), [batch, width]);
-  return timesTransposed(builder, builder.reshape(queries, [count, width]), gradients);
+  const examples = Math.min(gradientRotation(site), site.positions * (site.inputs ** 2 + site.outputs ** 2));
+  const turnsQueries = bases !== undefined && count * gradientRotation(site) < batch * examples;
+  const gradients = turnsQueries ? perExampleGradient(builder, site, own) : projection.perExample();
+  const asked = turnsQueries ? inParameters(builder, queries, bases) : queries;
+  return timesTransposed(builder, builder.reshape(asked, [count, width]), builder.reshape(gradients, [batch, width]));
+}
+
+/** `V_Sᵀ W V_A`: queries as the parameters' coordinates have them. */
+function inParameters(builder: GraphBuilder, queries: string, bases: BasisInputs): string {
+  const right = builder.reshape(builder.matmul(asRows(builder, queries), bases.activation), builder.dims(queries));
+  return builder.matmul(builder.transposeLast(bases.gradient), right);
 }
 
 /** The same by `a_t W_qᵀ` [batch, positions, Q, outputs], which are multiplied by d_t and summed. */
-export function scoreByQuery(builder: GraphBuilder, site: Site, projected: Projected, queries: string): string {
+export function scoreByQuery(builder: GraphBuilder, site: Site, projected: SiteRows, queries: string): string {
   const [batch, positions] = builder.dims(projected.activation) as [number, number];
   const [count] = builder.dims(queries) as [number];
   const rows = builder.reshape(queries, [count * site.outputs, site.inputs]);
@@ -69,7 +82,7 @@ function lowRankScore(
   builder: GraphBuilder,
   site: Site,
   index: number,
-  { activation, gradient }: Projected,
+  { activation, gradient }: SiteRows,
   queries: number,
   rank: number,
 ): string {
@@ -85,7 +98,7 @@ function lowRankScore(
 }
 
 /** `Σ F ∘ G_i²` for every example: a matrix function's eigenvalues [outputs, inputs] and a batch to [batch]. */
-export function selfScore(builder: GraphBuilder, site: Site, projected: Projected, responses: string): string {
-  const gradients = perExampleGradient(builder, site, projected);
+export function selfScore(builder: GraphBuilder, projection: Projection, responses: string): string {
+  const gradients = projection.perExample();
   return builder.reduceSum(builder.mul(builder.mul(gradients, gradients), responses), [1, 2], false);
 }
