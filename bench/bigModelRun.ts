@@ -41,7 +41,7 @@ for (const [checkpoint, { step }] of run.checkpoints.entries()) {
 const subject = network.training;
 const sites = new Set(subject.sites.keys());
 await stage(`gradients of ${sites.size} layers, ${subject.batch} examples`, async () => {
-  const session = await network.session('factors', () => factorGraph(subject, sites, false));
+  const session = await network.session('factors', subject, (own) => factorGraph(own, sites, false));
   const batch = await train.batch(range(0, Math.min(subject.batch, train.length)), subject.batch);
   await runWith(session, { ...(await network.weights(0)), ...network.batchFeeds(subject, batch) });
 });

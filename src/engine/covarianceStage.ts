@@ -119,7 +119,7 @@ export class CovarianceStage {
   private session(part: SitePart): Promise<Session> {
     const { subject } = part;
     const all = new Set(subject.sites.keys());
-    return this.network.session(sessionName(part), () => covarianceGraph(subject, this.run.fisher, all));
+    return this.network.session(sessionName(part), subject, (own) => covarianceGraph(own, this.run.fisher, all));
   }
 }
 

@@ -79,7 +79,9 @@ export class EigenvalueStage {
     task: Task,
   ): Promise<void> {
     const { subject } = part;
-    const session = await this.network.session(sessionName(part), () => eigenvalueGraph(subject, this.run.fisher));
+    const session = await this.network.session(sessionName(part), subject, (own) =>
+      eigenvalueGraph(own, this.run.fisher),
+    );
     const bases = await Promise.all(
       part.indices.map(async (site) => {
         const { inputs, outputs } = this.network.sites[site]!;

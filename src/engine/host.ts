@@ -11,9 +11,12 @@ export interface EngineHost {
   readonly memory?: number | undefined;
   /** onnxruntime on the CPU: probing, and what any device is compared with. */
   readonly cpu: Runtime;
-  /** Picks a device that agrees with the CPU on this graph and batch; `requested` is `auto` or a provider's name. */
+  /**
+   * Picks a device that agrees with the CPU on this graph and batch; `requested` is `auto` or a provider's name.
+   * @param graph the encoded graph in the form that a provider would run; all forms have the same inputs and outputs
+   */
   chooseProvider(
-    model: Uint8Array,
+    graph: (provider: string) => Uint8Array,
     feeds: Feeds,
     requested: string,
   ): Promise<{ readonly runtime: Runtime; readonly reports: readonly ProviderReport[] }>;

@@ -12,6 +12,7 @@ import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import type { Problem } from '../protocol/model';
 import { confirmBinding } from './confirm';
+import { deviceGraph } from './deviceGraph';
 import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
 import { withFrozen } from './frozen';
@@ -86,9 +87,9 @@ export class Network {
         },
       );
     }
-    const graph = encodeModel(checkGraph(training));
     const batch = await probe.batch(range(0, Math.min(training.batch, probe.length)), training.batch);
     const feeds = { ...this.batchFeeds(training, batch), ...(await this.weights(run.checkpoints.length - 1)) };
+    const graph = (provider: string) => encodeModel(deviceGraph(provider, training, checkGraph));
     return this.host.chooseProvider(graph, feeds, run.config.device ?? 'auto');
   }
 
@@ -133,13 +134,13 @@ export class Network {
   }
 
   /** A session for a graph with gradients; `name` identifies it within the network. */
-  session(name: string, graph: () => Model): Promise<Session> {
-    return this.open(name, graph, () => this.device());
+  session(name: string, subject: Subject, graph: (subject: Subject) => Model): Promise<Session> {
+    return this.open(name, subject, graph, () => this.device());
   }
 
   /** A session for a forward graph: where gradients cannot be had, predictions still can. */
-  forwardSession(name: string, graph: () => Model): Promise<Session> {
-    return this.open(name, graph, () =>
+  forwardSession(name: string, subject: Subject, graph: (subject: Subject) => Model): Promise<Session> {
+    return this.open(name, subject, graph, () =>
       this.device().catch((error: unknown) => {
         if (error instanceof WhenceError && error.code === 'unsupported-op') return { runtime: this.host.cpu };
         throw error;
@@ -147,10 +148,17 @@ export class Network {
     );
   }
 
-  private open(name: string, graph: () => Model, on: () => Promise<Pick<Device, 'runtime'>>): Promise<Session> {
+  private open(
+    name: string,
+    subject: Subject,
+    graph: (subject: Subject) => Model,
+    on: () => Promise<Pick<Device, 'runtime'>>,
+  ): Promise<Session> {
     let session = this.sessions.get(name);
     if (!session) {
-      session = on().then(({ runtime }) => runtime.createSession(encodeModel(graph())));
+      session = on().then(({ runtime }) =>
+        runtime.createSession(encodeModel(deviceGraph(runtime.provider, subject, graph))),
+      );
       this.sessions.set(name, session);
       session.catch(() => this.sessions.delete(name));
     }

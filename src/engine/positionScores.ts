@@ -33,7 +33,7 @@ export class PositionScores {
     task: Task,
   ): Promise<Float64Array> {
     const total = new Float64Array(this.train.length);
-    const session = await this.network.session(`self-scores of ${part.name}`, () => selfScoreGraph(part.subject));
+    const session = await this.network.session(`self-scores of ${part.name}`, part.subject, selfScoreGraph);
     const feeds: Record<string, Tensor> = {};
     responses.forEach((response, site) => {
       feeds[inputNames.responses(site)] = tensor(response);
@@ -82,8 +82,8 @@ export class PositionScores {
     const projected = segment.factors !== undefined;
     const ranks = queries.map((query) => (query?.kind === 'low-rank' ? query.rank : undefined));
     const rank = ranks.find((own) => own !== undefined) ?? 'full';
-    return this.network.session(`scores ${projected} ${width} ${rank} of ${part.name}`, () =>
-      scoreGraph(part.subject, width, projected, ranks),
+    return this.network.session(`scores ${projected} ${width} ${rank} of ${part.name}`, part.subject, (own) =>
+      scoreGraph(own, width, projected, ranks),
     );
   }
 

@@ -25,7 +25,7 @@ export async function predict(
   task: Task,
 ): Promise<Predictions> {
   const subject = network.training;
-  const session = await network.forwardSession('predict', () => predictGraph(subject));
+  const session = await network.forwardSession('predict', subject, predictGraph);
   const weights = await network.weights(checkpoint);
   // Of tokens only the losses are looked at.
   const outputs = isPerToken(subject) ? 0 : network.outputs;

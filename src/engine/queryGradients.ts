@@ -30,7 +30,9 @@ export async function queryGradients(
   const { sites } = part.subject;
   const whole = await network.querySubject();
   const subject = { ...whole, sites: part.indices.map((index) => whole.sites[index]!) };
-  const session = await network.session(`query ${measurement} of ${part.name}`, () => queryGraph(subject, measurement));
+  const session = await network.session(`query ${measurement} of ${part.name}`, subject, (own) =>
+    queryGraph(own, measurement),
+  );
   const weights = await network.weights(checkpoint);
   const gathered = sites.map((site) => empty(site, indices.length));
   for (let start = 0; start < indices.length; start += subject.batch) {

@@ -129,11 +129,11 @@ export class RankOneFactors {
     const projected = segment.factors !== undefined;
     const all = new Set(subject.sites.keys());
     const moving = new Set([...all].filter((site) => !statics.has(site)));
-    const first = await this.network.session(`factors ${projected} of ${name}`, () =>
-      factorGraph(subject, all, projected),
+    const first = await this.network.session(`factors ${projected} of ${name}`, subject, (own) =>
+      factorGraph(own, all, projected),
     );
-    const others = await this.network.session(`moving factors ${projected} of ${name}`, () =>
-      factorGraph(subject, moving, projected),
+    const others = await this.network.session(`moving factors ${projected} of ${name}`, subject, (own) =>
+      factorGraph(own, moving, projected),
     );
     return { first, others };
   }

@@ -1,4 +1,4 @@
-import type { Runtime } from '../onnx/runtime';
+import type { Feeds, Runtime } from '../onnx/runtime';
 import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import { measureApart } from './checkProcess';
@@ -15,6 +15,12 @@ export interface ProviderOptions {
   readonly libraryFolders?: readonly string[];
   readonly platform?: string;
   readonly architecture?: string;
+}
+
+/** One batch, and the graph for it in the form that each provider would run. */
+export interface DeviceGraph {
+  graph(provider: string): Uint8Array;
+  readonly feeds: Feeds;
 }
 
 export interface ProviderChoice {
@@ -34,20 +40,20 @@ export function candidates(platform: string, architecture: string): readonly str
 }
 
 /**
- * The execution provider for graphs like the trial's. `auto` takes the first device that gives the CPU's numbers and is
+ * The execution provider for graphs like this one. `auto` takes the first device that gives the CPU's numbers and is
  * faster, else the CPU. A named device is taken if its numbers are right, however fast; else `provider-unavailable`.
  */
 export async function chooseProvider(
-  trial: ProviderTrial,
+  graph: DeviceGraph,
   requested: string,
   options: ProviderOptions,
 ): Promise<ProviderChoice> {
   const { platform = process.platform, architecture = process.arch } = options;
   if (requested === 'cpu') return choice('cpu', [report('cpu', true, 'It was asked for by name.')], options);
-  if (requested !== 'auto') return chooseNamed(trial, requested, options);
+  if (requested !== 'auto') return chooseNamed(graph, requested, options);
   const reports: ProviderReport[] = [];
   for (const provider of candidates(platform, architecture)) {
-    const verdict = await tryProvider(trial, provider, options);
+    const verdict = await tryProvider(trialOf(graph, provider), provider, options);
     const accepted = verdict.usable && verdict.faster;
     reports.push(report(provider, accepted, verdict.reason));
     if (!accepted) continue;
@@ -58,14 +64,18 @@ export async function chooseProvider(
   return choice('cpu', reports, options);
 }
 
-async function chooseNamed(trial: ProviderTrial, provider: string, options: ProviderOptions): Promise<ProviderChoice> {
-  const verdict = await tryProvider(trial, provider, options);
+async function chooseNamed(graph: DeviceGraph, provider: string, options: ProviderOptions): Promise<ProviderChoice> {
+  const verdict = await tryProvider(trialOf(graph, provider), provider, options);
   if (!verdict.usable) {
     const message = `The device ${provider} cannot be used: ${verdict.reason}`;
     throw new WhenceError('provider-unavailable', message, { mend: mendOf(provider, verdict) });
   }
   const reason = `It was asked for by name; ${verdict.reason}`;
   return choice(provider, [report(provider, true, reason)], options);
+}
+
+function trialOf({ graph, feeds }: DeviceGraph, provider: string): ProviderTrial {
+  return { model: graph(provider), cpuModel: graph('cpu'), feeds };
 }
 
 function mendOf(provider: string, { measured }: Verdict): string {

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
 import * as ort from 'onnxruntime-node';
 import type { DType } from '../onnx/dtype';
-import type { ValueInfo } from '../onnx/graph';
+import { encodeModel } from '../onnx/encode';
+import type { Model, ValueInfo } from '../onnx/graph';
 import type { Feeds, Runtime, Session, SessionOptions, Tensor, TensorData } from '../onnx/runtime';
 import { WhenceError } from '../protocol/errors';
 
@@ -12,6 +13,7 @@ export function createRuntime(provider = 'cpu', threads = availableParallelism()
     async createSession(model: Uint8Array, options: SessionOptions = {}): Promise<Session> {
       const executionProviders = options.cpu || provider === 'cpu' ? ['cpu'] : [provider, 'cpu'];
       try {
+        if (provider === 'webgpu') await holdDevice(provider);
         const session = await ort.InferenceSession.create(model, {
           executionProviders,
           intraOpNumThreads: threads,
@@ -27,6 +29,31 @@ export function createRuntime(provider = 'cpu', threads = availableParallelism()
     },
   };
 }
+
+/**
+ * A device goes with its last session, and with it the shaders that were compiled for it, which takes seconds: one session
+ * stays open as long as the process lives.
+ */
+function holdDevice(provider: string): Promise<unknown> {
+  held ??= ort.InferenceSession.create(encodeModel(nothing), { executionProviders: [provider] });
+  return held;
+}
+
+let held: Promise<unknown> | undefined;
+
+const nothing: Model = {
+  file: '',
+  irVersion: 8,
+  producer: 'whence',
+  opsets: new Map([['', 17]]),
+  graph: {
+    name: 'nothing',
+    inputs: [{ name: 'x', dtype: 'float32', dims: [1] }],
+    outputs: [{ name: 'y', dtype: 'float32', dims: [1] }],
+    initializers: new Map(),
+    nodes: [{ name: 'y', op: 'Neg', domain: '', inputs: ['x'], outputs: ['y'], attributes: {} }],
+  },
+};
 
 /** What this build of onnxruntime could use, were its driver and libraries there. */
 export function builtProviders(): readonly string[] {

@@ -27,7 +27,8 @@ const downloads = ['.cache/ms-playwright', '.cache/puppeteer/chrome'].map((path)
 const drivers = ['/usr/share/vulkan/icd.d', '/usr/local/share/vulkan/icd.d', '/etc/vulkan/icd.d'];
 
 /**
- * The first software Vulkan with which WebGPU gives the CPU's numbers on a tiny graph, tried in a process of its own.
+ * Finds the first software Vulkan with which WebGPU gives the CPU's numbers on a tiny graph, tried in a process of its own. All
+ * processes that this one starts from then on have it as their only Vulkan.
  * @param checker a program that answers checks
  */
 export async function findSoftwareVulkan(checker: URL): Promise<SoftwareVulkan> {
@@ -36,51 +37,33 @@ export async function findSoftwareVulkan(checker: URL): Promise<SoftwareVulkan> 
   }
   const tried: string[] = [];
   for (const driver of candidates()) {
-    const failure = await failureOf(checker, driver);
+    setDriver(driver);
+    const failure = await failureOf(checker);
     if (failure === undefined) return { found: true, driver };
     tried.push(`${driver} does not work: ${failure}`);
   }
+  setDriver(undefined);
   const folders = [...chromiums, ...downloads].join(', ');
   const places = `SwiftShader (vk_swiftshader_icd.json) in ${folders}, lavapipe (lvp_icd*.json) in ${drivers.join(', ')}`;
   const outcome = tried.length > 0 ? tried.join('; ') : 'neither is there';
   return { found: false, reason: `looked for ${places}; ${outcome}; Debian's chromium and libvulkan1 would do` };
 }
 
-/**
- * A program in `folder` that answers checks. A session that stays open keeps its device, and with it every shader that was
- * compiled for an earlier graph.
- */
-export function heldChecker(folder: string): URL {
-  return bundle(
-    join(folder, 'check.mjs'),
-    `import { serveCheck } from './src/worker/checkProcess';
-    import { createRuntime } from './src/worker/session';
-    import { encodeModel } from './src/onnx/encode';
-    import { modelOf, perceptron } from './test/support/tinyModel';
-    serveCheck();
-    globalThis.held = await createRuntime('webgpu').createSession(encodeModel(modelOf(perceptron)));`,
-  );
+/** A program in `folder` that answers checks, as the worker does. */
+export function checkerIn(folder: string): URL {
+  return bundle(join(folder, 'check.mjs'), "import { serveCheck } from './src/worker/checkProcess'; serveCheck();");
 }
 
-/** The checker on the Vulkan that was found. */
+/** A process that answers checks on the Vulkan that was found. */
 export function startCheckOn(vulkan: SoftwareVulkan, checker: URL): CheckProcess {
   if (!vulkan.found) throw new Error(vulkan.reason);
-  return withDriver(vulkan.driver, () => startCheck(checker));
+  return startCheck(checker);
 }
 
-/** Runs `action` in an environment in which Vulkan has this driver only. */
-export function withDriver<T>(driver: string, action: () => T): T {
-  const names = ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES'] as const;
-  const before = names.map((name) => process.env[name]);
-  for (const name of names) process.env[name] = driver;
-  try {
-    return action();
-  } finally {
-    names.forEach((name, index) => {
-      const value = before[index];
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    });
+function setDriver(driver: string | undefined): void {
+  for (const name of ['VK_ICD_FILENAMES', 'VK_DRIVER_FILES']) {
+    if (driver === undefined) delete process.env[name];
+    else process.env[name] = driver;
   }
 }
 
@@ -109,9 +92,9 @@ function entriesOf(folder: string): readonly string[] {
   }
 }
 
-async function failureOf(checker: URL, driver: string): Promise<string | undefined> {
+async function failureOf(checker: URL): Promise<string | undefined> {
   const trial = { model: encodeModel(modelOf(perceptron)), feeds: { x: randomBatch(perceptron, 8) } };
-  const check = withDriver(driver, () => startCheck(checker));
+  const check = startCheck(checker);
   try {
     const { difference } = await check.measure('webgpu', trial, 60_000);
     return difference <= acceptedDifference ? undefined : `its numbers differ by ${difference}`;

@@ -1,7 +1,8 @@
-import { mkdtempSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startEngine } from '../../../src/cli/engineProcess';
 import {
   covarianceGraph,
   eigenvalueGraph,
@@ -12,24 +13,34 @@ import {
 } from '../../../src/curvature/instrument';
 import { isRankOne } from '../../../src/curvature/positions';
 import type { Subject } from '../../../src/curvature/subject';
+import { readNpy } from '../../../src/formats/npy';
 import { encodeModel } from '../../../src/onnx/encode';
 import type { Model } from '../../../src/onnx/graph';
 import { forWebGpu } from '../../../src/onnx/webgpu';
+import { withInputs } from '../../../src/onnx/weightInputs';
+import { WhenceError } from '../../../src/protocol/errors';
 import type { CheckProcess } from '../../../src/worker/checkProcess';
+import { nodeFiles } from '../../../src/worker/nodeFiles';
+import { chooseProvider } from '../../../src/worker/providers';
+import { bundleFile } from '../../support/bundle';
 import { fixtureQueries, fixtureSubject, takenFeeds } from '../../support/fixtureSubject';
-import { findSoftwareVulkan, heldChecker, startCheckOn } from '../../support/softwareVulkan';
+import { checkerIn, findSoftwareVulkan, startCheckOn } from '../../support/softwareVulkan';
+import { relativeError } from '../../support/statistics';
+import { modelOf, node, type TinyModel } from '../../support/tinyModel';
+import { randomBatch, weightFeeds } from '../../support/tinySubject';
 
 /** What the product runs on WebGPU, run there without a GPU and compared with the CPU's numbers. */
 
+const root = join(import.meta.dirname, '../../..');
 const folder = mkdtempSync(join(tmpdir(), 'whence-webgpu-'));
-symlinkSync(join(import.meta.dirname, '../../../node_modules'), join(folder, 'node_modules'));
+symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const checker = heldChecker(folder);
+const checker = checkerIn(folder);
 const vulkan = await findSoftwareVulkan(checker);
 if (!vulkan.found) process.stderr.write(`WebGPU is not tested: ${vulkan.reason}.\n`);
 
-/** Of every family of layers one network; the sum of their values of a kind is held to single precision's rounding. */
+/** Of every family of layers one network. */
 const networks = ['mlpseq', 'cnn', 'resnet', 'mobile', 'vit-sdpa', 'bert-sdpa', 'lstm'];
 
 const graphs: Readonly<Record<string, (subject: Subject) => Model>> = {
@@ -43,6 +54,21 @@ const positionGraphs: typeof graphs = {
   scores: (subject) => scoreGraph(subject, fixtureQueries, true),
   'self-scores': selfScoreGraph,
 };
+
+/** One convolution, whose number of input channels decides which of WebGPU's kernels it gets. */
+function convolution(channels: number): TinyModel {
+  return {
+    example: [channels, 6, 6],
+    weights: { kernel: [8, channels, 3, 3] },
+    nodes: [node('Conv', ['x', 'kernel'], 'maps'), node('Flatten', ['maps'], 'logits')],
+    classes: 128,
+  };
+}
+
+/** Its weights as inputs, as the product has them. */
+function withWeights(tiny: TinyModel): Model {
+  return withInputs(modelOf(tiny), new Set(Object.keys(tiny.weights)));
+}
 
 describe.runIf(vulkan.found)('WebGPU', () => {
   let check: CheckProcess;
@@ -63,6 +89,75 @@ describe.runIf(vulkan.found)('WebGPU', () => {
       };
       const { difference } = await check.measure('webgpu', trial, 60_000);
       expect.soft(difference, kind).toBeLessThan(1e-5);
+    }
+  });
+
+  test('channels are filled up where its convolution would misread them', async () => {
+    const graph = convolution(6);
+    const feeds = { x: randomBatch(graph, 4), ...weightFeeds(graph) };
+    const model = encodeModel(withWeights(graph));
+    const asItIs = await check.measure('webgpu', { model, feeds }, 60_000);
+    const filled = await check.measure('webgpu', { model: encodeModel(forWebGpu(withWeights(graph))), feeds }, 60_000);
+    expect(asItIs.difference).toBeGreaterThan(0.1);
+    expect(filled.difference).toBeLessThan(1e-5);
+  });
+
+  describe('choosing a device', () => {
+    const choose = (name: string, graph: TinyModel) => {
+      const feeds = { x: randomBatch(graph, 4), ...weightFeeds(graph) };
+      const model = encodeModel(withWeights(graph));
+      return chooseProvider({ graph: () => model, feeds }, name, { program: checker });
+    };
+
+    test('refuses a device with wrong numbers, and says by how much', async () => {
+      const error = await choose('webgpu', convolution(6)).catch((reason: unknown) => reason);
+      expect(error).toBeInstanceOf(WhenceError);
+      const { code, message, details } = error as WhenceError;
+      expect(code).toBe('provider-unavailable');
+      expect(message).toMatch(
+        /webgpu cannot be used: wrong: it differs from the CPU by \d\.\de[+-]\d of the largest value/,
+      );
+      expect(message).toMatch(/one batch takes .* ms, on the CPU .* ms/);
+      expect(details.mend).toContain('wrong numbers');
+      const { runtime, reports } = await choose('auto', convolution(6));
+      expect(runtime.provider).toBe('cpu');
+      expect(reports.find(({ provider }) => provider === 'webgpu')?.reason).toContain('wrong');
+    });
+
+    test('takes one with right numbers if asked to, and the CPU where it is faster', async () => {
+      const named = await choose('webgpu', convolution(4));
+      expect(named.runtime.provider).toBe('webgpu');
+      expect(named.reports[0]?.reason).toMatch(/right but slower: it differs from the CPU by .*1e-3 is accepted/);
+      const { runtime, reports } = await choose('auto', convolution(4));
+      expect(runtime.provider).toBe('cpu');
+      expect(reports.find(({ provider }) => provider === 'webgpu')?.reason).toContain('slower');
+    });
+  });
+
+  test("a run's scores are those of PyTorch", async () => {
+    const place = join(folder, 'run');
+    cpSync(join(root, 'test/fixtures/convolution'), place, { recursive: true });
+    const program = bundleFile(join(folder, 'worker.mjs'), 'src/worker/main.ts');
+    bundleFile(join(folder, 'eigenThread.mjs'), 'src/worker/eigenThread.ts');
+    cpSync(join(root, 'media/eigh.wasm'), join(folder, 'eigh.wasm'));
+    const { engine, kill } = startEngine(program, { device: 'webgpu' });
+    try {
+      const config = join(place, 'whence.json');
+      const reports = await engine.providers({ config });
+      expect(reports).toEqual([{ provider: 'webgpu', chosen: true, reason: expect.stringContaining('right') }]);
+      const queries = [0, 1].map((index) => ({ split: 'test', index }));
+      const out = join(folder, 'scores.npy');
+      const measurement = { kind: 'margin' } as const;
+      await engine.scores({ config, queries, method: 'source', measurement, out });
+      const [ours, theirs] = await Promise.all(
+        [out, join(place, 'expected/source_L2_margin_exact.npy')].map(async (file) =>
+          readNpy(await nodeFiles().open(file)),
+        ),
+      );
+      const expected = (theirs!.data as Float32Array).subarray(0, ours!.data.length);
+      expect(relativeError(ours!.data as Float32Array, expected)).toBeLessThan(1e-3);
+    } finally {
+      kill();
     }
   });
 });

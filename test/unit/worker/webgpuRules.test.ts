@@ -8,7 +8,7 @@ import type { CheckProcess } from '../../../src/worker/checkProcess';
 import { acceptedDifference } from '../../../src/worker/providers';
 import { takenFeeds } from '../../support/fixtureSubject';
 import { gradientModel } from '../../support/gradientModel';
-import { findSoftwareVulkan, heldChecker, startCheckOn } from '../../support/softwareVulkan';
+import { checkerIn, findSoftwareVulkan, startCheckOn } from '../../support/softwareVulkan';
 import type { GradientCheck } from '../autodiff/gradientCheck';
 import { gradientChecks } from '../autodiff/gradientChecks';
 
@@ -17,7 +17,7 @@ import { gradientChecks } from '../autodiff/gradientChecks';
 const folder = mkdtempSync(join(tmpdir(), 'whence-webgpu-rules-'));
 symlinkSync(join(import.meta.dirname, '../../../node_modules'), join(folder, 'node_modules'));
 afterAll(() => rmSync(folder, { recursive: true }));
-const checker = heldChecker(folder);
+const checker = checkerIn(folder);
 const vulkan = await findSoftwareVulkan(checker);
 
 /** Vulkan asks no more of these than an absolute error of 2⁻¹¹, and SwiftShader gives little more. */
