@@ -6,6 +6,7 @@ import { perExampleGradient } from '../../src/curvature/taps/projection';
 import { GraphBuilder } from '../../src/onnx/builder';
 import { product } from '../../src/onnx/dims';
 import { encodeModel } from '../../src/onnx/encode';
+import type { Model } from '../../src/onnx/graph';
 import type { Feeds, Runtime, Tensor } from '../../src/onnx/runtime';
 import { numbersOf } from '../../src/onnx/tensor';
 import { type ExportedNetwork, networkFeeds } from './goldenNetwork';
@@ -18,23 +19,26 @@ interface SiteNumbers {
   readonly output: Tensor;
 }
 
-/** Forward, backward and taps of one batch on a device. */
-async function siteNumbers(exported: ExportedNetwork, runtime: Runtime): Promise<readonly SiteNumbers[]> {
+/** Forward, backward and taps of one batch, and what the graph takes. */
+export async function siteGraph(
+  exported: ExportedNetwork,
+  portable: boolean,
+): Promise<{ readonly model: Model; readonly feeds: Feeds }> {
   const { network, bindings, model, types, sites, mask } = exported;
-  const feeds: Feeds = { ...(await networkFeeds(exported)), labels: network.labels };
+  const all: Feeds = { ...(await networkFeeds(exported)), labels: network.labels };
   const builder = new GraphBuilder(model, types);
   for (const { initializer } of bindings) builder.weightInput(initializer);
   if (mask) builder.input(positionInputs.mask, mask);
   for (const weight of scaledWeights(sites).keys()) {
     const name = positionInputs.scale(weight);
-    builder.input(name, feeds[name]!);
+    builder.input(name, all[name]!);
   }
   const logits = builder.dims('logits');
   const rows = builder.reshape('logits', [product(logits.slice(0, -1)), logits.at(-1)!]);
   const loss = crossEntropy(builder, rows, builder.input('labels', network.labels));
   const seed = builder.expand(builder.scalar(1, loss), builder.dims(loss));
   const targets = [...new Set(sites.flatMap(({ uses }) => uses.map(({ output }) => output)))];
-  const gradients = backward(builder, new Map([[loss, seed]]), targets, { portable: runtime.provider !== 'cpu' });
+  const gradients = backward(builder, new Map([[loss, seed]]), targets, { portable });
   sites.forEach((site, index) => {
     const activation = siteActivation(builder, site);
     const gradient = siteGradient(builder, site, gradients);
@@ -42,10 +46,16 @@ async function siteNumbers(exported: ExportedNetwork, runtime: Runtime): Promise
     builder.output(`activation/${index}`, activation);
     builder.output(`output/${index}`, gradient);
   });
-  const session = await runtime.createSession(encodeModel(builder.build()));
+  const built = builder.build();
+  return { model: built, feeds: Object.fromEntries(built.graph.inputs.map(({ name }) => [name, all[name]!])) };
+}
+
+async function siteNumbers(exported: ExportedNetwork, runtime: Runtime): Promise<readonly SiteNumbers[]> {
+  const { model, feeds } = await siteGraph(exported, runtime.provider !== 'cpu');
+  const session = await runtime.createSession(encodeModel(model));
   const found = await session.run(Object.fromEntries(session.inputs.map((name) => [name, feeds[name]!])));
   await session.release();
-  return sites.map((_, index) => ({
+  return exported.sites.map((_, index) => ({
     gradient: found[`gradient/${index}`]!,
     activation: found[`activation/${index}`]!,
     output: found[`output/${index}`]!,
