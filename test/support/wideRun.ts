@@ -1,0 +1,23 @@
+import { node, type TinyModel } from './tinyModel';
+
+/** Wide enough that the smallest budgets hold only some of its layers: two layers with three positions each, and one with one. */
+export const wide: TinyModel = {
+  example: [3, 4],
+  weights: {
+    'first.weight': [4, 800],
+    'first.bias': [800],
+    'second.weight': [800, 650],
+    'fc.weight': [3, 650],
+    'fc.bias': [3],
+  },
+  nodes: [
+    node('MatMul', ['x', 'first.weight'], 'product'),
+    node('Add', ['product', 'first.bias'], 'shifted'),
+    node('Tanh', ['shifted'], 'active'),
+    node('MatMul', ['active', 'second.weight'], 'second'),
+    node('Tanh', ['second'], 'states'),
+    node('ReduceMean', ['states'], 'pooled', { axes: [1], keepdims: 0 }),
+    node('Gemm', ['pooled', 'fc.weight', 'fc.bias'], 'logits', { transB: 1 }),
+  ],
+  classes: 3,
+};
