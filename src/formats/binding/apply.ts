@@ -30,6 +30,10 @@ export async function apply(expression: Expression, read: ReadValues): Promise<F
     }
     case 'gates':
       return reorder(await apply(expression.of, read), expression.order);
+    case 'shifted': {
+      const { of, by } = expression;
+      return (await apply(of, read)).map((value) => value + by);
+    }
     case 'folded-weight': {
       const { of, axis, groups, normalization } = expression;
       return scaleChannels(await apply(of, read), dimsOf(of), axis, groups, await foldScale(normalization, read));

@@ -1,8 +1,9 @@
-import { product } from '../../onnx/dims';
+import { product, sameDims } from '../../onnx/dims';
+import type { TensorRef } from '../tensor';
 import { permute } from './apply';
 import { type Expression, tensor } from './expression';
 import { endsAlike } from './names';
-import { expressionOf, hasDims, isMatrix, onlyOne, type Search, type Way } from './search';
+import { expressionOf, hasDims, isMatrix, onlyOne, type Search, squeezed, type Way } from './search';
 import { sameValues, samplePositions } from './values';
 
 /** Binds initializers to tensors that hold the very same values: as they are, in another shape, transposed. */
@@ -35,6 +36,21 @@ export async function bindPermuted(search: Search): Promise<void> {
     }
     const value = onlyOne(found);
     if (value) search.bind(initializer, value);
+  }
+}
+
+/** Binds initializers that are a tensor, of the same shape and used nowhere else, plus 1: the scale of some norms. */
+export async function bindShifted(search: Search): Promise<void> {
+  for (const { initializer, constant } of search.open()) {
+    if (constant || search.doubtful.has(initializer.name)) continue;
+    const content = await search.values.ofInitializer(initializer);
+    const found: TensorRef[] = [];
+    for (const ref of search.left().filter((one) => sameDims(squeezed(one.dims), squeezed(initializer.dims)))) {
+      const values = await search.values.ofTensor(ref);
+      if (content.every((value, position) => value === Math.fround(values[position]! + 1))) found.push(ref);
+    }
+    const ref = onlyOne(found);
+    if (ref) search.bind(initializer, { kind: 'shifted', of: tensor(ref.name, ref.dims), by: 1 });
   }
 }
 

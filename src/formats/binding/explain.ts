@@ -2,7 +2,7 @@ import { isFloat } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import { elementCount, type TensorRef } from '../tensor';
 import { partlyComputed } from './derived';
-import { bindConstants, bindEqual, bindPermuted } from './equal';
+import { bindConstants, bindEqual, bindPermuted, bindShifted } from './equal';
 import { list, modelName, reexport } from './failure';
 import { bindFolded } from './fold';
 import { isStatistic } from './names';
@@ -13,7 +13,17 @@ import type { Search, Weight } from './search';
 import { isConstant } from './values';
 
 /** The ways in which exporters rearrange weights, each of which may explain what those before it left over. */
-const stages = [bindEqual, bindRecurrent, bindFolded, bindPermuted, bindSlices, bindRows, bindJoined, bindConstants];
+const stages = [
+  bindEqual,
+  bindRecurrent,
+  bindFolded,
+  bindPermuted,
+  bindSlices,
+  bindRows,
+  bindJoined,
+  bindShifted,
+  bindConstants,
+];
 
 /** Explains a graph's weights by the values of one checkpoint, as far as they go. */
 export async function explain(search: Search): Promise<void> {

@@ -20,6 +20,8 @@ export type Expression =
   | { readonly kind: 'concat'; readonly of: readonly Expression[]; readonly axis: number }
   /** Equal blocks of rows in another order: block k of the result is block `order[k]`. ONNX and PyTorch order gates differently. */
   | { readonly kind: 'gates'; readonly of: Expression; readonly order: readonly number[] }
+  /** A number added to every element: a norm that scales by 1 plus its weight. */
+  | { readonly kind: 'shifted'; readonly of: Expression; readonly by: number }
   /** A weight times its normalisation's scale, along the axis of output channels (of each of `groups`, where inputs come first). */
   | {
       readonly kind: 'folded-weight';
@@ -94,6 +96,7 @@ export function dimsOf(expression: Expression): readonly number[] {
       return parts[0]!.map((dim, axis) => (axis === expression.axis ? total : dim));
     }
     case 'gates':
+    case 'shifted':
     case 'folded-weight':
       return dimsOf(expression.of);
     case 'folded-bias':
@@ -141,6 +144,8 @@ export function describeExpression(expression: Expression): string {
       return `[${expression.of.map(describeExpression).join('; ')}]`;
     case 'gates':
       return `${describeExpression(expression.of)} by gates ${expression.order.join('')}`;
+    case 'shifted':
+      return `${describeExpression(expression.of)} + ${expression.by}`;
     case 'folded-weight':
       return `${describeExpression(expression.of)} · ${expression.normalization.name}`;
     case 'folded-bias':

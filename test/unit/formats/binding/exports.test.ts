@@ -75,7 +75,7 @@ function largestError(found: Tensor, expected: Tensor): number {
 }
 
 const run = (net: string) => [1, 2, 3].map((step) => `${net}.step-${step}`);
-const nets = ['folded', 'lstm', 'gru', 'gpt'];
+const nets = ['folded', 'lstm', 'gru', 'gpt', 'looked'];
 const pairs = nets.flatMap((net) => exporters.map((exporter) => [net, exporter] as const));
 
 describe.each(pairs)('%s.%s', (net, exporter) => {
@@ -145,10 +145,48 @@ test('gpt.dynamo binds the tied head twice and the positions cut to the traced l
   expect(bound.filter((text) => /^(lm_head|wte)\.weightᵀ?$/.test(text))).toHaveLength(2);
 });
 
+test('looked.dynamo binds rows that were looked up, axes in another order and one plus a weight', async () => {
+  const bound = Object.values(words(await bind('looked.dynamo', run('looked'))));
+  expect(bound).toContain('marks.weight[2:3]');
+  expect(bound).toContain('marks.weight[4:5]');
+  expect(bound).toContain('table[3,4,5,… (36)]ᵀ');
+  expect(bound).toContain('gain + 1');
+  expect(bound).toContain('form(1,0,2)');
+});
+
+test.each([
+  ['rescaled.legacy', 'fc1.weight (by its sum of squares)'],
+  ['averaged.dynamo', 'marks.weight (perhaps of what else it holds)'],
+])('%s, which computed a part of what it does with a weight beforehand, is refused', async (model, from) => {
+  const net = model.split('.')[0]!;
+  const error = await failureOf(bind(model, run(net)));
+  expect(error.code).toBe('binding-failed');
+  expect(error.message).toContain(`computed the model's constant`);
+  expect(error.message).toContain(from);
+  expect(error.details.mend).toContain('optimize=False');
+});
+
+test.each([
+  'rescaled.dynamo-unoptimized',
+  'rescaled.legacy-preserved',
+  'averaged.dynamo-unoptimized',
+  'averaged.legacy',
+  'averaged.legacy-preserved',
+])('%s, which kept all of it, gives what PyTorch gives at each checkpoint', async (model) => {
+  const net = model.split('.')[0]!;
+  const bound = await bind(model, run(net));
+  for (const step of [1, 2, 3]) {
+    const output = await outputAt(model, bound, `${net}.step-${step}`, await goldenOf(net, 'x'));
+    expect(largestError(output, await goldenOf(net, `step-${step}`))).toBeLessThan(1e-5);
+  }
+});
+
 test('a weight that the exporter computed is named with the export that keeps it', async () => {
   const error = await failureOf(bind('normed.dynamo', run('normed')));
   expect(error.code).toBe('binding-failed');
   expect(error.message).toContain('holds none of the values of the checkpoint');
+  expect(error.message).toContain('fc1.parametrizations.weight.original1 [4, 6]');
+  expect(error.message).toContain('fc1.parametrizations.weight.original0 [4, 1]');
   expect(error.details.mend).toContain('optimize=False');
   const kept = await bind('normed.dynamo-unoptimized', run('normed'));
   expect(Object.values(words(kept))).toContain('fc1.parametrizations.weight.original1');
