@@ -75,13 +75,15 @@ export async function affordableBatch(
   const { types, logits, sites } = subject;
   const memory = memoryOf(run, host, sites, weights);
   const parts = cutSites(subject, [...sites.keys()], [{ bytes: memory.curvature, of: eigenvalueBytes }]);
-  let bytes = Math.max(0, ...parts.map((part) => tapBytes(part.subject.sites)));
+  let bytes = 0;
   for (const [name, { dtype, dims }] of types) {
     if (dtype === 'float32' && !run.model.graph.initializers.has(name) && !weights[name])
       bytes += (4 * elementCount(dims)) / size;
   }
+  // Taps of one draw and site are over before the next begin; those of different sites may be alive together.
+  const taps = Math.max(0, ...parts.map((part) => tapBytes(part.subject.sites)));
   const passes = 3 + (run.fisher === 'exact' ? types.get(logits)!.dims.at(-1)! : 1);
-  return Math.max(1, Math.min(largestBatch, examples.length, Math.floor(memory.batch / (bytes * passes))));
+  return Math.max(1, Math.min(largestBatch, examples.length, Math.floor(memory.batch / (bytes * passes + taps))));
 }
 
 /** Patches, gradients and the per-example gradient of a site with several positions are values that only the taps add. */
