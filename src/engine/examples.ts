@@ -26,12 +26,13 @@ export interface InputPlan {
   readonly statistics?: FeatureStatistics | undefined;
 }
 
-/** Up to this many bytes of preprocessed features are kept in memory, since every checkpoint reads them again. */
-const keptBytes = 256 * 2 ** 20;
+/** Examples that are preprocessed at a time on their way to memory. */
+const chunk = 2048;
 
 /** A split as batches of model inputs of one static size; the last one is padded. */
 export class ModelExamples {
   private kept: Promise<Float32Array> | undefined;
+  private keepsFeatures = false;
 
   constructor(
     readonly dataset: Dataset,
@@ -56,6 +57,17 @@ export class ModelExamples {
 
   get sequence(): Sequence | undefined {
     return this.plan.sequence;
+  }
+
+  /**
+   * Keeps preprocessed features in memory from now on if they fit, since every checkpoint reads them again.
+   * @returns bytes that they take of those offered
+   */
+  keep(bytes: number): number {
+    const features = this.plan.sources.find(({ from }) => from === 'features');
+    const own = features ? 4 * this.length * elementCount(features.dims) : 0;
+    this.keepsFeatures = own <= bytes;
+    return this.keepsFeatures ? own : 0;
   }
 
   async batch(indices: readonly number[], size: number): Promise<ModelBatch> {
@@ -87,8 +99,8 @@ export class ModelExamples {
     if (from === 'mask') return this.mask(rows);
     if (from !== 'features') return this.array(from.array, elementCount(dims), rows);
     const width = elementCount(dims);
-    if (this.dataset.length * width * 4 > keptBytes) return this.transformed(rows);
-    this.kept ??= this.transformed(range(0, this.dataset.length));
+    if (!this.keepsFeatures) return this.transformed(rows);
+    this.kept ??= this.transformedAll(width);
     return gathered(await this.kept, width, width, rows);
   }
 
@@ -125,6 +137,14 @@ export class ModelExamples {
       }
     });
     return result;
+  }
+
+  private async transformedAll(width: number): Promise<Float32Array> {
+    const all = new Float32Array(this.length * width);
+    for (let from = 0; from < this.length; from += chunk) {
+      all.set(await this.transformed(range(from, Math.min(this.length, from + chunk))), from * width);
+    }
+    return all;
   }
 
   private async transformed(indices: readonly number[]): Promise<Float32Array> {

@@ -52,6 +52,9 @@ async function load(config: string, host: EngineHost): Promise<LoadedRun> {
   const splits = await modelExamples(run);
   const train = splits.get('train')!;
   const network = await Network.open(run, host, train);
+  // The training split comes first: it is read at every checkpoint.
+  let room = network.memory.inputs;
+  for (const examples of splits.values()) room -= examples.keep(room);
   const store = new Store(host.files, host.files.join(run.folder, '.whence'));
   const fit = new Fit(run, network, train, host, store);
   const attribution = new Attribution(run, network, train, fit, new RunGradients(network, train));
