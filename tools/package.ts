@@ -41,10 +41,14 @@ async function layRuntime(root: string, into: string): Promise<void> {
     binaries,
     'onnxruntime-node/package.json',
     'onnxruntime-node/dist',
+    // Where its CUDA libraries are to be had.
+    'onnxruntime-node/script/install-metadata.js',
+    'onnxruntime-node/script/install-metadata-versions.js',
     'onnxruntime-common/package.json',
     'onnxruntime-common/dist/cjs',
   ];
-  const needless = /\.(d\.ts|map)$/;
+  // Set up on this machine for CUDA, the package would grow by a gigabyte.
+  const needless = /\.(d\.ts|map)$|onnxruntime_providers_/;
   for (const part of parts) {
     await cp(join(from, part), join(into, part), { recursive: true, filter: (file) => !needless.test(file) });
   }

@@ -6,12 +6,13 @@ import { inspect } from './commands/inspect';
 import { providers } from './commands/providers';
 import { type ScoresOptions, scores } from './commands/scores';
 import { setup } from './commands/setup';
+import { type SetupGpuOptions, setupGpu } from './commands/setupGpu';
 import { type SuspectsOptions, suspects } from './commands/suspects';
-import { startEngine } from './engineProcess';
+import { startEngine, startGpuSetUp, type WorkerProcess } from './engineProcess';
 import { interruptible } from './interrupt';
 import { progressLine } from './progressLine';
 import { parseQueries, parseQuery } from './queries';
-import type { CommandSession } from './session';
+import type { CommandSession, TerminalSession } from './session';
 import { methodNames } from './words';
 
 export const exitCodes = { ok: 0, error: 1, usage: 2, cancelled: 130 } as const;
@@ -33,10 +34,16 @@ interface EngineOptions {
 export async function runCommandLine(args: readonly string[], worker: URL, version: string): Promise<number> {
   let exitCode: number = exitCodes.ok;
   const act = async (options: EngineOptions, command: (session: CommandSession) => Promise<unknown>) => {
-    exitCode = await withEngine(worker, options, command);
+    const process = startEngine(worker, options);
+    const { engine } = process;
+    exitCode = await withWorker(process, options, (session) => command({ ...session, engine }));
+  };
+  const actOnGpu = async (options: SetupGpuOptions) => {
+    const process = startGpuSetUp(worker);
+    exitCode = await withWorker(process, {}, (session) => setupGpu(session, process.gpu, options));
   };
   try {
-    await commands(act, version).parseAsync(args, { from: 'user' });
+    await commands(act, actOnGpu, version).parseAsync(args, { from: 'user' });
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
@@ -46,7 +53,7 @@ export async function runCommandLine(args: readonly string[], worker: URL, versi
 
 type Act = (options: EngineOptions, command: (session: CommandSession) => Promise<unknown>) => Promise<void>;
 
-function commands(act: Act, version: string): Command {
+function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void>, version: string): Command {
   const program = new Command('whence')
     .description('Which training examples made the model say this?')
     .version(version)
@@ -106,6 +113,11 @@ function commands(act: Act, version: string): Command {
     (folder: string, options: EngineOptions & { readonly run?: string }) =>
       act(options, (session) => providers(session, folder, options.run)),
   );
+  subcommand('setup-gpu', "find CUDA, and after asking download onnxruntime's libraries for it")
+    .option('--yes', 'download without asking')
+    .option('--source <url>', 'another index of packages than the one that onnxruntime-node names')
+    .option('--cuda <folders...>', 'folders with CUDA 12 and cuDNN 9, where they are not found')
+    .action(actOnGpu);
   return program;
 }
 
@@ -145,20 +157,18 @@ const top = (count: number) =>
     throw new InvalidArgumentError('It must be a whole number above 0.');
   });
 
-async function withEngine(
-  worker: URL,
-  { device, memory, json }: EngineOptions,
-  command: (session: CommandSession) => Promise<unknown>,
+async function withWorker(
+  { kill }: WorkerProcess,
+  { json }: EngineOptions,
+  command: (session: TerminalSession) => Promise<unknown>,
 ): Promise<number> {
-  const { engine, kill } = startEngine(worker, { device, memory });
   const progress = progressLine(process.stderr);
   const say = (line: string) => {
     progress.end();
     process.stderr.write(`${line}\n`);
   };
   const interrupt = interruptible(kill, say);
-  const session: CommandSession = {
-    engine,
+  const session: TerminalSession = {
     call: { signal: interrupt.signal, ...(json ? {} : { onProgress: (value) => progress.show(value) }) },
     print(text) {
       progress.end();

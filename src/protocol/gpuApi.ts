@@ -51,6 +51,9 @@ export interface GpuApi {
   verify(request: { readonly folders: readonly string[] }): Promise<GpuVerdict>;
 }
 
+/** The worker program with this argument sets up a GPU instead of serving the engine. */
+export const gpuArgument = '--set-up-gpu';
+
 /** `LD_LIBRARY_PATH` with more folders in front. */
 export function libraryPath(folders: readonly string[], before: string | undefined): string {
   return [...new Set([...folders, ...(before ?? '').split(':')])].filter(Boolean).join(':');

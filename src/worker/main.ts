@@ -7,9 +7,9 @@
 import { createEngine } from '../engine/engine';
 import { connect } from '../protocol/connection';
 import type { EngineApi } from '../protocol/engineApi';
-import type { GpuApi } from '../protocol/gpuApi';
+import { type GpuApi, gpuArgument } from '../protocol/gpuApi';
 import { checkArgument, serveCheck } from './checkProcess';
-import { gpuArgument, gpuSetUp } from './gpu/gpuSetUp';
+import { gpuSetUp } from './gpu/gpuSetUp';
 import { nodeHost } from './host';
 import { parentPort } from './parentPort';
 

@@ -9,9 +9,6 @@ import { describePackage } from './packageIndex';
 import { type CudaPackage, type ProviderPackage, readProviderPackage } from './providerPackage';
 import { deviceTrial } from './trial';
 
-/** The worker program with this argument sets up a GPU instead of serving the engine. */
-export const gpuArgument = '--set-up-gpu';
-
 export interface GpuSetUpOptions {
   /** The bundled worker: its onnxruntime-node is meant, and it is started anew to try the device. */
   readonly program: URL;

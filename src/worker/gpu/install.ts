@@ -9,7 +9,7 @@ import type { CallContext } from '../../protocol/connection';
 import { WhenceError } from '../../protocol/errors';
 import type { GpuDownload } from '../../protocol/gpuApi';
 import { fileError } from '../fileErrors';
-import { reasonOf, unreadable } from './packageIndex';
+import { reasonOf, unavailable } from './packageIndex';
 import { extract } from './zip';
 
 const workPrefix = '.whence-download-';
@@ -17,7 +17,7 @@ const workPrefix = '.whence-download-';
 /**
  * Fetches a package into a folder of its own within `folder`, checks it, and moves its libraries into `folder`; whatever
  * happens, nothing is left there but whole libraries.
- * @throws WhenceError `unreadable` (connection, folder), `malformed-file` (size, hash, checksums), `disk-full`, `cancelled`
+ * @throws WhenceError `provider-unavailable` (connection), `unreadable` (folder), `malformed-file` (size, hash, checksums), `disk-full`, `cancelled`
  */
 export async function install(download: GpuDownload, folder: string, context: CallContext): Promise<void> {
   const work = await openWork(folder, download);
@@ -55,9 +55,10 @@ async function fetchPackage(download: GpuDownload, file: string, context: CallCo
   const { url, bytes, sha512 } = download;
   const stop = abortOn(context.signal);
   const response = await fetch(url, { signal: stop }).catch((cause: unknown) => {
-    throw stop.aborted ? cancelled(cause) : unreadable(url, `cannot be reached (${reasonOf(cause)})`, cause);
+    throw stop.aborted ? cancelled(cause) : unavailable(url, `cannot be reached (${reasonOf(cause)})`, cause);
   });
-  if (!response.ok || !response.body) throw unreadable(url, `answers ${response.status} ${response.statusText}`.trim());
+  if (!response.ok || !response.body)
+    throw unavailable(url, `answers ${response.status} ${response.statusText}`.trim());
   const hash = createHash('sha512');
   let done = 0;
   const counted = new Transform({
@@ -75,7 +76,7 @@ async function fetchPackage(download: GpuDownload, file: string, context: CallCo
     if (stop.aborted) throw cancelled(cause);
     if (cause instanceof WhenceError) throw cause;
     const isOfFile = cause instanceof Error && 'syscall' in cause && 'path' in cause;
-    throw isOfFile ? fileError(file, cause) : unreadable(url, `broke off (${reasonOf(cause)})`, cause);
+    throw isOfFile ? fileError(file, cause) : unavailable(url, `broke off (${reasonOf(cause)})`, cause);
   }
   if (done !== bytes) throw wrongPackage(url, `broke off after ${done} of ${bytes} bytes`);
   if (sha512 && hash.digest('base64') !== sha512)

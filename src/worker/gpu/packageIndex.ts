@@ -10,13 +10,13 @@ const entrySchema = z.object({ packageHash: z.string(), packageHashAlgorithm: z.
 /**
  * Where a package of a NuGet index (its protocol's version 3) is, how large it is and what its hash must be. Reads descriptions
  * only.
- * @throws WhenceError `unreadable` where the index cannot be reached or does not hold the package
+ * @throws WhenceError `provider-unavailable` where the index cannot be reached or does not hold the package
  */
 export async function describePackage(source: CudaPackage, index = source.index): Promise<GpuDownload> {
   const { resources } = await readJson(index, indexSchema);
   const address = (type: string) => resources.find((resource) => resource['@type'].startsWith(type))?.['@id'];
   const base = address('PackageBaseAddress/');
-  if (!base) throw unreadable(index, 'is not an index of packages');
+  if (!base) throw unavailable(index, 'is not an index of packages');
   const [name, version] = [source.name.toLowerCase(), source.version.toLowerCase()];
   const url = join(base, `${name}/${version}/${name}.${version}.nupkg`);
   const bytes = await sizeOf(url);
@@ -28,7 +28,7 @@ export async function describePackage(source: CudaPackage, index = source.index)
 async function sizeOf(url: string): Promise<number> {
   const response = await ask(url, 'HEAD');
   const bytes = Number(response.headers.get('content-length'));
-  if (!(bytes > 0)) throw unreadable(url, 'does not say how large it is');
+  if (!(bytes > 0)) throw unavailable(url, 'does not say how large it is');
   return bytes;
 }
 
@@ -43,15 +43,15 @@ async function hashOf(leaf: string): Promise<string | undefined> {
 async function readJson<T extends z.ZodMiniType>(url: string, schema: T): Promise<z.infer<T>> {
   const response = await ask(url, 'GET');
   const read = schema.safeParse(await response.json().catch(() => undefined));
-  if (!read.success) throw unreadable(url, 'does not answer as an index of packages does');
+  if (!read.success) throw unavailable(url, 'does not answer as an index of packages does');
   return read.data;
 }
 
 async function ask(url: string, method: 'GET' | 'HEAD'): Promise<Response> {
   const response = await fetch(url, { method, signal: AbortSignal.timeout(30_000) }).catch((cause: unknown) => {
-    throw unreadable(url, `cannot be reached (${reasonOf(cause)})`, cause);
+    throw unavailable(url, `cannot be reached (${reasonOf(cause)})`, cause);
   });
-  if (!response.ok) throw unreadable(url, `answers ${response.status} ${response.statusText}`.trim());
+  if (!response.ok) throw unavailable(url, `answers ${response.status} ${response.statusText}`.trim());
   return response;
 }
 
@@ -65,9 +65,9 @@ export function reasonOf(error: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
 }
 
-export function unreadable(url: string, what: string, cause?: unknown): WhenceError {
+export function unavailable(url: string, what: string, cause?: unknown): WhenceError {
   return new WhenceError(
-    'unreadable',
+    'provider-unavailable',
     `${url} ${what}.`,
     { mend: 'Check the connection, or name a mirror of the package index.' },
     { cause },
