@@ -38,7 +38,7 @@ const refused: Readonly<Record<string, readonly string[]>> = { Conv: ['a volume'
 
 const ops = [...new Set(gradientChecks.map(({ op }) => op))];
 
-describe.runIf(vulkan.found)('WebGPU', () => {
+describe.runIf(vulkan.found)('WebGPU', { timeout: 300_000 }, () => {
   let check: CheckProcess;
   beforeAll(() => {
     check = startCheckOn(vulkan, checker);
