@@ -8,6 +8,7 @@ import type { Tensor } from './runtime';
 import { bytesOf, tensorFromBytes } from './tensor';
 
 const longestLocation = 4096;
+const reexport = 'Copy the file again, or export the model again.';
 
 /**
  * @throws WhenceError `unsupported-dtype` for element types beyond `DType` and strings; `malformed-file` where shape and
@@ -15,7 +16,9 @@ const longestLocation = 4096;
  */
 export function decodeInitializer(proto: TensorProto, file: string): Initializer {
   const place = `tensor ${proto.name}`;
-  if (!proto.name) throw new WhenceError('malformed-file', 'The graph holds a weight without a name.', { file });
+  if (!proto.name) {
+    throw new WhenceError('malformed-file', 'The graph holds a weight without a name.', { file, mend: reexport });
+  }
   const { dtype, dims } = typeOf(proto, file, place);
   if (proto.dataLocation === DataLocation.EXTERNAL) {
     return { name: proto.name, dtype, dims, external: externalRange(proto, file, place) };
@@ -47,7 +50,8 @@ function typeOf(proto: TensorProto, file: string, place: string): { dtype: DType
   }
   const dims = proto.dims.map(Number);
   if (!dims.every((dim) => Number.isSafeInteger(dim) && dim >= 0) || !Number.isSafeInteger(product(dims) * 8)) {
-    throw new WhenceError('malformed-file', `A tensor has the shape [${dims.join(', ')}].`, { file, place });
+    const shape = dims.slice(0, 16).join(', ');
+    throw new WhenceError('malformed-file', `A tensor has the shape [${shape}].`, { file, place, mend: reexport });
   }
   return { dtype, dims };
 }
@@ -60,7 +64,7 @@ function bytesIn(proto: TensorProto, dtype: DType, dims: readonly number[], file
     throw new WhenceError(
       'malformed-file',
       `A ${dtype} tensor of shape [${dims.join(', ')}] needs ${length * width} bytes and has ${bytes.byteLength}.`,
-      { file, place, mend: 'Copy the file again, or export the model again.' },
+      { file, place, mend: reexport },
     );
   }
   return bytes;

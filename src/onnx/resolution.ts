@@ -4,13 +4,17 @@ import type { DType } from './dtype';
 import { encodeModel } from './encode';
 import type { Initializer, Model, Node, TensorType } from './graph';
 import { growing, immense, inferTypes, longestShape, shapeNode, staticType, tensorOutputs } from './inference';
+import { shapeOf, withShapes } from './knownShapes';
 import type { Feeds, Runtime, Tensor } from './runtime';
-import { checkLive, checkValue, immeasurable } from './sizes';
+import { withSlices } from './sequenceParts';
+import { bytesOfType, checkLive, checkValue, immeasurable } from './sizes';
 import { bytesOf, numbersOf } from './tensor';
 import { neededFor } from './topology';
 
 /** Rounds times nodes: a graph whose every shape hangs on the value before would take minutes. */
 const mostWork = 2_000_000;
+/** Bytes of values that may be computed, in all rounds, only to know shapes. */
+const mostComputed = 2 ** 33;
 
 /**
  * Finds the static types of a graph's values. The runtime's shape inference goes first. Where it stops, a value decides a
@@ -26,6 +30,9 @@ export class TypeResolution {
   private readonly seen = new Set<string>();
   /** Of all values that are tensors. */
   private readonly dtypes = new Map<string, DType>();
+  /** What Shape and Size nodes give, as far as it is known. */
+  private readonly shapes = new Map<string, Tensor>();
+  private computed = 0;
 
   /**
    * @param model every input has a static shape
@@ -61,41 +68,49 @@ export class TypeResolution {
   }
 
   /** Some values, computed with nothing but what they need. */
-  async compute(names: readonly string[], shapesOnly = false): Promise<Record<string, Tensor>> {
-    const wanted = names.filter((name) => shapesOnly || !this.feeds[name]);
-    const given: Record<string, Tensor> = {};
-    for (const name of names) if (!wanted.includes(name)) given[name] = this.feeds[name]!;
-    if (wanted.length === 0) return given;
-    const { graph } = this.model;
-    const shapes = shapesOnly ? wanted.map((name) => shapeNode(name, `whence/shape/${name}`)) : [];
-    const outputs = shapesOnly ? shapes.flatMap((node) => node.outputs) : wanted;
-    const all = [...graph.nodes, ...shapes];
-    const { nodes, values } = neededFor(outputs, all, [
-      ...graph.inputs.map(({ name }) => name),
-      ...graph.initializers.keys(),
-    ]);
+  async compute(names: readonly string[]): Promise<Record<string, Tensor>> {
+    const known: Record<string, Tensor> = {};
+    for (const name of names) {
+      const tensor = this.feeds[name] ?? this.shapes.get(name);
+      if (tensor) known[name] = tensor;
+    }
+    const left = names.filter((name) => !known[name]);
+    return { ...known, ...(await this.fetch(left, [])) };
+  }
+
+  /** Runs what some values need, of the model's nodes and more, with every shape that is known as a constant. */
+  private async fetch(outputs: readonly string[], more: readonly Node[]): Promise<Record<string, Tensor>> {
+    if (outputs.length === 0) return {};
+    const { graph } = withShapes(this.model, this.types);
+    const given = [...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()];
+    const { nodes, values } = neededFor(outputs, [...graph.nodes, ...more], given);
+    for (const node of nodes) for (const name of node.outputs) this.computed += bytesOfType(this.types.get(name));
+    if (this.computed > mostComputed) throw this.tooDeep(nodes.at(-1)!);
     const inputs = graph.inputs.filter(({ name }) => values.has(name));
     const initializers = new Map([...graph.initializers].filter(([name]) => values.has(name)));
     const part = { ...this.model, graph: { ...graph, inputs, initializers, nodes, outputs: [] } };
     const session = await this.runtime.createSession(encodeModel(part, outputs), { cpu: true, optimize: false });
     try {
-      const found = await session.run(Object.fromEntries(inputs.map(({ name }) => [name, this.feeds[name]!])), outputs);
-      wanted.forEach((name, index) => {
-        given[name] = found[outputs[index]!]!;
-      });
-      return given;
+      return await session.run(Object.fromEntries(inputs.map(({ name }) => [name, this.feeds[name]!])), outputs);
     } finally {
       await session.release();
     }
   }
 
   private async infer(): Promise<void> {
-    const model = this.withKnown();
+    const model = withSlices(withShapes(this.withKnown(), this.types));
     const inferred = await inferTypes(model, this.runtime).catch(async (error: unknown) => {
       if (!(error instanceof WhenceError) || error.code !== 'out-of-memory') throw error;
       const node = await this.firstImmense(model.graph.nodes, model);
       throw immeasurable(node, node.outputs[0]!, model.file);
     });
+    for (const node of this.model.graph.nodes) {
+      const shape = shapeOf(node, this.types);
+      if (!shape) continue;
+      const { dtype, dims } = shape;
+      this.types.set(node.outputs[0]!, { dtype, dims });
+      this.shapes.set(node.outputs[0]!, shape);
+    }
     const grown = new Map<string, Node>();
     for (const node of this.model.graph.nodes) {
       for (const name of tensorOutputs(node)) {
@@ -172,14 +187,24 @@ export class TypeResolution {
     return node.inputs.filter((name) => {
       const type = this.types.get(name);
       const short = type && product(type.dims) <= longestShape;
-      return short && type.dtype !== 'string' && !this.values.has(name) && !this.model.graph.initializers.has(name);
+      return (
+        short &&
+        type.dtype !== 'string' &&
+        !this.values.has(name) &&
+        !this.shapes.has(name) &&
+        !this.model.graph.initializers.has(name)
+      );
     });
   }
 
   private async look(names: readonly string[]): Promise<void> {
-    const shapes = await this.compute(names, true);
-    for (const name of names) {
-      const type = { dtype: this.dtypes.get(name)!, dims: numbersOf(shapes[name]!) };
+    const nodes = names.map((name, index) => shapeNode(name, `whence/shape/${index}`));
+    const shapes = await this.fetch(
+      nodes.flatMap(({ outputs }) => outputs),
+      nodes,
+    );
+    for (const [index, name] of names.entries()) {
+      const type = { dtype: this.dtypes.get(name)!, dims: numbersOf(shapes[`whence/shape/${index}`]!) };
       this.types.set(name, type);
       this.seen.add(name);
     }

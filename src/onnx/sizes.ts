@@ -52,7 +52,7 @@ export function immeasurable(node: Node, name: string, file: string): WhenceErro
 }
 
 /** Sequences have no type; the tensors in them are counted where they come out. */
-function bytesOfType(type: TensorType | undefined): number {
+export function bytesOfType(type: TensorType | undefined): number {
   return type && type.dtype !== 'string' ? product(type.dims) * bytesPerElement[type.dtype] : 0;
 }
 

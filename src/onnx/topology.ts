@@ -31,7 +31,11 @@ export function sortNodes(
   }
   for (const output of outputs) {
     if (given.has(output) || producers.has(output)) continue;
-    throw new WhenceError('malformed-file', `The graph's output ${output} is defined by nothing.`, { file });
+    throw new WhenceError('malformed-file', `The graph's output ${output} is defined by nothing.`, {
+      file,
+      place: `output ${output}`,
+      mend: 'Export the model again.',
+    });
   }
   return depthFirst(nodes, producers, file);
 }

@@ -201,7 +201,7 @@ describe('topology', () => {
     ['a value defined twice', { node: chain(['x', 'y'], ['x', 'y']) }, 'node x>y'],
     ['a value defined by a node and the input', { node: chain(['x', 'y'], ['y', 'x']) }, 'node y>x'],
     ['a value that nothing defines', { node: chain(['z', 'y']) }, 'node z>y'],
-    ['an output that nothing defines', { output: [{ name: 'z', type: vector }] }, undefined],
+    ['an output that nothing defines', { output: [{ name: 'z', type: vector }] }, 'output z'],
     ['an input twice', { input: [1, 2].map(() => ({ name: 'x', type: vector })) }, 'value x'],
     [
       'a weight twice',
