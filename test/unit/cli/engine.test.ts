@@ -102,8 +102,10 @@ describe('on the table sample', () => {
       answer.towards.every(({ score }, at) => score > 0 && score <= (answer.towards[at - 1]?.score ?? Infinity)),
     ).toBe(true);
     expect(answer.away.every(({ score }) => score < 0)).toBe(true);
-    const text = await whence([...args, '--html', page]);
+    const text = await whence([...args, '--memory', '600', '--html', page]);
     expect(text.code, text.stderr).toBe(0);
+    const scarce = await whence([...args, '--memory', '12']);
+    expect([scarce.code === 0, scarce.stderr]).toEqual([false, expect.stringContaining('at least 512')]);
     expect(text.stdout).toContain(`train:${answer.towards[0]?.example.id.index} `);
     expect(readFileSync(page, 'utf8')).toContain('<ol>');
   });

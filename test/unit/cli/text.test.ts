@@ -45,6 +45,12 @@ describe('queries', () => {
 });
 
 describe('text', () => {
+  it('tells what truncating a query left out of it', () => {
+    const truncated = { ...influence, truncation: { rank: 16, relativeError: 0.01234 } };
+    expect(influenceText(truncated, run)).toContain('queries in rank 16, which leaves out 1.2 % of their norm');
+    expect(influenceText(influence, run)).not.toContain('rank 16');
+  });
+
   it('says what a score means, in words', () => {
     const text = influenceText(influence, run);
     const lines = text.split('\n');

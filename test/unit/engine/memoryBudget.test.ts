@@ -32,7 +32,7 @@ async function scoresOf({ attribution, examples }: Loaded, method: MethodName) {
 /** So little that the layers' curvature has to be fitted, and their queries scored, in several parts. */
 const scarce = 345;
 
-describe('a run in parts', () => {
+describe('a run in parts', { timeout: 240_000 }, () => {
   let whole: Loaded;
   let parts: Loaded;
   beforeAll(async () => {
