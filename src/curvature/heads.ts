@@ -100,8 +100,9 @@ function shares(builder: GraphBuilder, labels: string): string {
 }
 
 /**
- * Gradients of the logits whose summed outer products are the Fisher, one list entry a backward pass. A token's draw is
- * independent of the others', so that one drawn label each makes an unbiased estimate of the example's Fisher.
+ * Gradients of the logits whose summed outer products are the Gauss-Newton Hessian of the loss, one list entry a backward
+ * pass. A token's draw is independent of the others', so that with one drawn label each, `Σ_t g_t / √T` squared is on average
+ * `1/T Σ_t E[g_t g_tᵀ]`, the Hessian of the mean over T tokens. The squared gradient of the mean would be T times less.
  *
  * @param weights [batch], 0 for padding rows
  */
@@ -129,13 +130,14 @@ export function fisherGradients(
   );
 }
 
-/** What a row's Fisher gradient is multiplied by, [batch] or [batch, tokens]: its share, its class's weight. */
+/** What a row's Fisher gradient is multiplied by, [batch] or [batch, tokens]: the root of its share, that of its class's weight. */
 function rowFactor(builder: GraphBuilder, subject: Subject, weights: string): string {
   const { classWeights, labelSmoothing = 0 } = subject.lossOptions ?? {};
   const tokens = isPerToken(subject);
   if (!tokens && !classWeights) return weights;
   const labels = labelsInput(builder, subject);
-  const own = tokens ? builder.mul(builder.unsqueeze(weights, [1]), shares(builder, labels)) : weights;
+  // The Hessian of a mean is the mean of Hessians: a token's gradient counts by the root of its share, for it is squared.
+  const own = tokens ? builder.mul(builder.unsqueeze(weights, [1]), builder.sqrt(shares(builder, labels))) : weights;
   if (!classWeights) return own;
   // The Hessian of a weighted loss is that of the plain one times the mean weight of the target's classes.
   const mean = classWeights.reduce((sum, weight) => sum + weight, 0) / classWeights.length;
