@@ -3,7 +3,7 @@ import { trainingLoss, weightsInput } from '../src/curvature/heads';
 import { isRankOne } from '../src/curvature/positions';
 import type { Site } from '../src/curvature/site';
 import { outputNames, type Subject } from '../src/curvature/subject';
-import { project } from '../src/curvature/taps/projection';
+import { siteRows } from '../src/curvature/taps/projection';
 import { score } from '../src/curvature/taps/score';
 import { GraphBuilder } from '../src/onnx/builder';
 import { range } from '../src/onnx/dims';
@@ -53,7 +53,7 @@ export function productsGraph(subject: Subject, queries: number): Model {
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
     const own = { ...site, uses: site.uses.map((use) => ({ ...use, activation: activationInput(use.activation) })) };
-    return [score(builder, own, index, project(builder, own, gradients, undefined), { queries })];
+    return [score(builder, own, index, siteRows(builder, own, gradients), { queries })];
   });
   builder.output(
     outputNames.scores,

@@ -25,7 +25,7 @@ const graphs: Readonly<Record<Stage, () => Model>> = {
   taps: () => tapsGraph(subject),
   covariances: () => covarianceGraph(subject, fisher, new Set(subject.sites.keys())),
   eigenvalues: () => eigenvalueGraph(subject, fisher),
-  scores: () => scoreGraph(subject, queries, true),
+  scores: () => scoreGraph(subject, queries),
   products: () => productsGraph(subject, queries),
 };
 const feeds: Feeds = { x: inputs, ...weights, ...tapFeeds() };

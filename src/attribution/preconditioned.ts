@@ -1,5 +1,6 @@
 import type { Algebra, Matrix } from '../curvature/algebra';
 import type { Basis, Eigenbasis, EkfacFactor } from '../curvature/ekfac';
+import { isRankOne } from '../curvature/positions';
 import type { Site } from '../curvature/site';
 import type { MethodSegment } from './method';
 
@@ -23,8 +24,9 @@ export class QueryWalk {
   ) {}
 
   /**
-   * A segment's `respond(H) q`, [Q, outputs, inputs] in its eigenbasis; in the parameters' own coordinates where it has no
-   * factor, which stands for the identity. `last` says that no segment comes after.
+   * A segment's `respond(H) q`, [Q, outputs, inputs]: in its eigenbasis, as rank-one factors of training gradients are kept, or
+   * in the parameters' own coordinates where it has no factor, which stands for the identity, or several positions, since one
+   * query turns more easily than all examples. `last` says that no segment comes after.
    */
   async step(method: MethodSegment, factor: EkfacFactor | undefined, last: boolean): Promise<Matrix> {
     const { current, site } = this;
@@ -36,7 +38,8 @@ export class QueryWalk {
     const left = method.propagate && !last ? scaled(values, method.propagate(eigenvalues)) : values;
     const basis = factor && { activation: factor.activation, gradient: factor.gradient };
     this.current = last ? undefined : { values: left, basis };
-    return scaled(values, method.respond(eigenvalues));
+    const responded = scaled(values, method.respond(eigenvalues));
+    return isRankOne(site) ? responded : change(this.algebra, responded, basis, undefined);
   }
 }
 

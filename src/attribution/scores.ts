@@ -25,11 +25,13 @@ export interface LoadedSegment extends CurvedSegment {
   readonly factors: readonly EkfacFactor[] | undefined;
 }
 
-/** How scores get at the per-example training gradients, in a segment's eigenbasis. */
+/** How scores get at the per-example training gradients. */
 export interface TrainingGradients {
+  /** Rank-one factors in the segment's eigenbasis. */
   batches(segment: LoadedSegment): AsyncIterable<FactorBatch>;
   /**
-   * `Σ_c <W_q, G_i(θ_c)>` [Q, examples] over the sites with several positions; `queries` has an entry for each of those.
+   * `Σ_c <W_q, G_i(θ_c)>` [Q, examples] over the sites with several positions; `queries` has an entry for each of those, in the
+   * parameters' coordinates.
    */
   scorePositions(segment: LoadedSegment, queries: readonly (ScoredQueries | undefined)[]): Promise<Float32Array>;
 }

@@ -9,7 +9,7 @@ import type { Site } from './site';
 import { float32, inputNames, isPerToken, outputNames, type Subject, scaledWeights } from './subject';
 import { activationCovariance, gradientCovariance } from './taps/covariance';
 import { eigenvalueSum } from './taps/eigenvalue';
-import { type BasisInputs, perExampleGradient, project, rotateRows } from './taps/projection';
+import { type BasisInputs, perExampleGradient, rotateRows, siteRows } from './taps/projection';
 import { score, selfScore } from './taps/score';
 
 /** Forward only: logits [batch, outputs], where an example has one label, and per-example losses [batch]. */
@@ -80,35 +80,28 @@ export function queryGraph(subject: Subject, measurement: MeasurementKind): Mode
   const seed = measurement === 'loss' ? weights : builder.neg(weights);
   const gradients = backward(builder, new Map([[head, seed]]), targets(subject), subject);
   subject.sites.forEach((site, index) => {
-    const activation = siteActivation(builder, site);
-    const gradient = siteGradient(builder, site, gradients);
+    const rows = siteRows(builder, site, gradients);
     if (isRankOne(site)) {
-      builder.output(outputNames.activation(index), activation);
-      builder.output(outputNames.gradient(index), gradient);
+      builder.output(outputNames.activation(index), rows.activation);
+      builder.output(outputNames.gradient(index), rows.gradient);
     } else {
-      builder.output(outputNames.full(index), perExampleGradient(builder, site, { activation, gradient }));
+      builder.output(outputNames.full(index), perExampleGradient(builder, site, rows));
     }
   });
   return builder.build();
 }
 
 /**
- * Scores [queries, batch] of the sites with several positions, summed over them.
+ * Scores [queries, batch] of the sites with several positions, summed over them. Queries are in the parameters' coordinates, so
+ * that no example has to be brought to another basis.
  * @param ranks of the sites' queries, where these come as sums of outer products
  */
-export function scoreGraph(
-  subject: Subject,
-  queries: number,
-  projected: boolean,
-  ranks: readonly (number | undefined)[] = [],
-): Model {
+export function scoreGraph(subject: Subject, queries: number, ranks: readonly (number | undefined)[] = []): Model {
   const builder = open(subject);
   const gradients = trainingGradients(builder, subject);
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
-    const bases = projected ? basisInputs(builder, site, index) : undefined;
-    const projection = project(builder, site, gradients, bases);
-    return [score(builder, site, index, projection, { queries, rank: ranks[index] })];
+    return [score(builder, site, index, siteRows(builder, site, gradients), { queries, rank: ranks[index] })];
   });
   builder.output(
     outputNames.scores,
@@ -125,7 +118,7 @@ export function selfScoreGraph(subject: Subject): Model {
     if (isRankOne(site)) return [];
     const bases = basisInputs(builder, site, index);
     const responses = builder.input(inputNames.responses(index), float32([site.outputs, site.inputs]));
-    return [selfScore(builder, project(builder, site, gradients, bases), responses)];
+    return [selfScore(builder, site, siteRows(builder, site, gradients), bases, responses)];
   });
   builder.output(
     outputNames.scores,

@@ -38,6 +38,7 @@ export class PositionScores {
     responses.forEach((response, site) => {
       feeds[inputNames.responses(site)] = tensor(response);
     });
+    Object.assign(feeds, basisFeeds(segment.factors ?? []));
     await this.visit(part, segment, session, feeds, task, (outputs, from, count) => {
       const own = floats(outputs, outputNames.scores);
       for (let row = 0; row < count; row++) total[from + row] = total[from + row]! + own[row]!;
@@ -45,7 +46,7 @@ export class PositionScores {
     return total;
   }
 
-  /** `Σ_c <W_q, G_i>` [Q, examples]; `queries` has an entry for each site with several positions. */
+  /** `Σ_c <W_q, G_i>` [Q, examples]; `queries`, in the parameters' coordinates, has an entry for each site with several positions. */
   async scores(
     part: SitePart,
     segment: LoadedSegment,
@@ -59,7 +60,7 @@ export class PositionScores {
     for (let start = 0; start < count; start += largest) {
       const end = Math.min(count, start + largest);
       const width = widths.find((size) => size >= end - start)!;
-      const session = await this.session(part, segment, queries, width);
+      const session = await this.session(part, queries, width);
       await this.visit(part, segment, session, queryFeeds(queries, start, end, width), task, (outputs, from, rows) => {
         const own = floats(outputs, outputNames.scores);
         for (let q = start; q < end; q++) {
@@ -73,17 +74,11 @@ export class PositionScores {
     return total;
   }
 
-  private session(
-    part: SitePart,
-    segment: LoadedSegment,
-    queries: readonly (ScoredQueries | undefined)[],
-    width: number,
-  ): Promise<Session> {
-    const projected = segment.factors !== undefined;
+  private session(part: SitePart, queries: readonly (ScoredQueries | undefined)[], width: number): Promise<Session> {
     const ranks = queries.map((query) => (query?.kind === 'low-rank' ? query.rank : undefined));
     const rank = ranks.find((own) => own !== undefined) ?? 'full';
-    return this.network.session(`scores ${projected} ${width} ${rank} of ${part.name}`, part.subject, (own) =>
-      scoreGraph(own, width, projected, ranks),
+    return this.network.session(`scores ${width} ${rank} of ${part.name}`, part.subject, (own) =>
+      scoreGraph(own, width, ranks),
     );
   }
 
@@ -96,14 +91,12 @@ export class PositionScores {
     task: Task,
     take: (outputs: Record<string, Tensor>, from: number, count: number) => void,
   ): Promise<void> {
-    const bases = segment.factors ? basisFeeds(segment.factors) : {};
     for (const checkpoint of segment.method.checkpoints) {
       const weights = await this.network.weights(checkpoint);
       for await (const batch of this.train.batches(subject.batch)) {
         task.step('scoring', 'Scores');
         const outputs = await runWith(session, {
           ...weights,
-          ...bases,
           ...more,
           ...this.network.batchFeeds(subject, batch),
         });

@@ -2,7 +2,7 @@ import type { GraphBuilder } from '../../onnx/builder';
 import { isRankOne, siteActivation, siteGradient } from '../positions';
 import type { Site } from '../site';
 import { transposedTimes } from './products';
-import { type BasisInputs, perExampleGradient, rotateGradients, rotateRows, rotatesRows } from './projection';
+import { type BasisInputs, eigenbasisGradients, rotateRows } from './projection';
 
 /**
  * `Σ_i Σ_c (V_S G_ic V_Aᵀ)²` [outputs, inputs] over a batch and the Fisher's draws c: squares of each example's own
@@ -15,32 +15,20 @@ export function eigenvalueSum(
   draws: readonly ReadonlyMap<string, string>[],
   bases: BasisInputs,
 ): string {
-  const own = siteActivation(builder, site);
+  const activation = siteActivation(builder, site);
   const gradients = draws.map((draw) => siteGradient(builder, site, draw));
-  if (!isRankOne(site) && !rotatesRows(site, draws.length)) {
-    return sumOfSquares(
-      builder,
-      gradients.map((gradient) =>
-        rotateGradients(builder, perExampleGradient(builder, site, { activation: own, gradient }), bases),
-      ),
-    );
-  }
-  const activation = rotateRows(builder, own, bases.activation);
-  const rotated = gradients.map((gradient) => rotateRows(builder, gradient, bases.gradient));
   if (isRankOne(site)) {
     // (d aᵀ)² = d² (a²)ᵀ, so the draws are summed before the one product.
-    const squares = rotated.map((gradient) => builder.mul(gradient, gradient));
-    const sum = squares.reduce((total, square) => builder.add(total, square));
-    return transposedTimes(builder, sum, builder.mul(activation, activation));
+    const rotated = rotateRows(builder, activation, bases.activation);
+    const squares = gradients.map((gradient) => square(builder, rotateRows(builder, gradient, bases.gradient)));
+    const sum = squares.reduce((total, term) => builder.add(total, term));
+    return transposedTimes(builder, sum, square(builder, rotated));
   }
-  return sumOfSquares(
-    builder,
-    rotated.map((gradient) => perExampleGradient(builder, site, { activation, gradient })),
-  );
+  return eigenbasisGradients(builder, site, activation, gradients, bases)
+    .map((full) => builder.reduceSum(square(builder, full), [0], false))
+    .reduce((total, term) => builder.add(total, term));
 }
 
-/** Squares of [batch, outputs, inputs] summed over the batch and over all that are given. */
-function sumOfSquares(builder: GraphBuilder, gradients: readonly string[]): string {
-  const terms = gradients.map((gradient) => builder.reduceSum(builder.mul(gradient, gradient), [0], false));
-  return terms.reduce((total, term) => builder.add(total, term));
+function square(builder: GraphBuilder, value: string): string {
+  return builder.mul(value, value);
 }

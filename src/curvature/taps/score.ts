@@ -3,7 +3,7 @@ import { isRankOne } from '../positions';
 import type { Site } from '../site';
 import { float32, inputNames } from '../subject';
 import { asRows, timesTransposed } from './products';
-import { type BasisInputs, gradientRotation, type Projection, perExampleGradient, type SiteRows } from './projection';
+import { type BasisInputs, eigenbasisGradients, perExampleGradient, type SiteRows } from './projection';
 
 /** Names of the inputs that low-rank queries come by: [queries · rank, outputs] and [queries · rank, inputs]. */
 export const lowRankInputs = {
@@ -33,47 +33,34 @@ export function score(
   builder: GraphBuilder,
   site: Site,
   index: number,
-  projection: Projection,
+  rows: SiteRows,
   { queries, rank }: { readonly queries: number; readonly rank?: number | undefined },
 ): string {
-  if (rank !== undefined) return lowRankScore(builder, site, index, projection, queries, rank);
+  if (rank !== undefined) return lowRankScore(builder, site, index, rows, queries, rank);
   const values = builder.input(inputNames.queries(index), float32([queries, site.outputs, site.inputs]));
   const { gradientFirst, queryFirst } = scoreCosts(site, queries);
   return queryFirst < gradientFirst && !isRankOne(site)
-    ? scoreByQuery(builder, site, projection, values)
-    : scoreByGradient(builder, site, projection, values);
+    ? scoreByQuery(builder, site, rows, values)
+    : scoreByGradient(builder, site, rows, values);
 }
 
-/**
- * `<W_q, G_i>` by the examples' gradients: queries [Q, outputs, inputs] to [Q, batch]. Queries in the eigenbasis are brought to
- * the parameters' coordinates where that takes fewer operations than to bring the examples to the eigenbasis.
- */
-export function scoreByGradient(builder: GraphBuilder, site: Site, projection: Projection, queries: string): string {
+/** `<W_q, G_i>` by the examples' gradients: queries [Q, outputs, inputs] to [Q, batch]. */
+export function scoreByGradient(builder: GraphBuilder, site: Site, rows: SiteRows, queries: string): string {
   const width = site.outputs * site.inputs;
-  const { own, bases } = projection;
-  const [batch] = builder.dims(own.activation) as [number];
+  const [batch] = builder.dims(rows.activation) as [number];
   const [count] = builder.dims(queries) as [number];
-  const examples = Math.min(gradientRotation(site), site.positions * (site.inputs ** 2 + site.outputs ** 2));
-  const turnsQueries = bases !== undefined && count * gradientRotation(site) < batch * examples;
-  const gradients = turnsQueries ? perExampleGradient(builder, site, own) : projection.perExample();
-  const asked = turnsQueries ? inParameters(builder, queries, bases) : queries;
-  return timesTransposed(builder, builder.reshape(asked, [count, width]), builder.reshape(gradients, [batch, width]));
-}
-
-/** `V_Sᵀ W V_A`: queries as the parameters' coordinates have them. */
-function inParameters(builder: GraphBuilder, queries: string, bases: BasisInputs): string {
-  const right = builder.reshape(builder.matmul(asRows(builder, queries), bases.activation), builder.dims(queries));
-  return builder.matmul(builder.transposeLast(bases.gradient), right);
+  const gradients = builder.reshape(perExampleGradient(builder, site, rows), [batch, width]);
+  return timesTransposed(builder, builder.reshape(queries, [count, width]), gradients);
 }
 
 /** The same by `a_t W_qᵀ` [batch, positions, Q, outputs], which are multiplied by d_t and summed. */
-export function scoreByQuery(builder: GraphBuilder, site: Site, projected: SiteRows, queries: string): string {
-  const [batch, positions] = builder.dims(projected.activation) as [number, number];
+export function scoreByQuery(builder: GraphBuilder, site: Site, rows: SiteRows, queries: string): string {
+  const [batch, positions] = builder.dims(rows.activation) as [number, number];
   const [count] = builder.dims(queries) as [number];
-  const rows = builder.reshape(queries, [count * site.outputs, site.inputs]);
-  const answers = timesTransposed(builder, asRows(builder, projected.activation), rows);
+  const asked = builder.reshape(queries, [count * site.outputs, site.inputs]);
+  const answers = timesTransposed(builder, asRows(builder, rows.activation), asked);
   const full = builder.reshape(answers, [batch, positions, count, site.outputs]);
-  const gradients = builder.reshape(projected.gradient, [batch, positions, 1, site.outputs]);
+  const gradients = builder.reshape(rows.gradient, [batch, positions, 1, site.outputs]);
   return builder.transpose(builder.reduceSum(builder.mul(full, gradients), [1, 3], false), [1, 0]);
 }
 
@@ -98,7 +85,13 @@ function lowRankScore(
 }
 
 /** `Σ F ∘ G_i²` for every example: a matrix function's eigenvalues [outputs, inputs] and a batch to [batch]. */
-export function selfScore(builder: GraphBuilder, projection: Projection, responses: string): string {
-  const gradients = projection.perExample();
+export function selfScore(
+  builder: GraphBuilder,
+  site: Site,
+  rows: SiteRows,
+  bases: BasisInputs,
+  responses: string,
+): string {
+  const [gradients] = eigenbasisGradients(builder, site, rows.activation, [rows.gradient], bases) as [string];
   return builder.reduceSum(builder.mul(builder.mul(gradients, gradients), responses), [1, 2], false);
 }

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest';
 import type { Site } from '../../../src/curvature/site';
-import { Projection } from '../../../src/curvature/taps/projection';
 import { score, scoreByGradient, scoreByQuery, scoreCosts } from '../../../src/curvature/taps/score';
 import { GraphBuilder } from '../../../src/onnx/builder';
 import { randomFloats, randomNumbers } from '../../support/random';
@@ -59,8 +58,7 @@ describe.for([
     const input = (name: string, { dtype, dims }: typeof asked) => builder.input(name, { dtype, dims });
     const rows = { activation: input('a', activation), gradient: input('d', gradient) };
     const own = await site();
-    const projection = new Projection(builder, own, rows, undefined);
-    builder.output('scores', formulation(builder, own, projection, input('w', asked)));
+    builder.output('scores', formulation(builder, own, rows, input('w', asked)));
     const found = await outputsOf(builder.build(), { a: activation, d: gradient, w: asked });
     expect(relativeError(found('scores'), exact())).toBeLessThan(1e-6);
   });
@@ -74,8 +72,7 @@ test('the cheaper of the two is what is built', async () => {
       activation: builder.input('a', { dtype: 'float32', dims: [...dims, own.inputs] }),
       gradient: builder.input('d', { dtype: 'float32', dims: [...dims, own.outputs] }),
     };
-    const projection = new Projection(builder, own, rows, undefined);
-    builder.output('scores', score(builder, own, 0, projection, { queries: count }));
+    builder.output('scores', score(builder, own, 0, rows, { queries: count }));
     return builder.build().graph.nodes.map(({ op }) => op);
   };
   const layer = { ...(await site()), inputs: 512, outputs: 512 };
