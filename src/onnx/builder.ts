@@ -180,6 +180,11 @@ export class GraphBuilder extends ElementwiseBuilder {
   }
   /** `data` with `updates` written, or added, at `indices` along `axis`. */
   scatterElements(data: string, indices: string, updates: string, axis: number, reduction: 'none' | 'add'): string {
+    if (reduction === 'add' && this.dtype(data) === 'float16') {
+      // onnxruntime's kernel adds no half-precision numbers.
+      const [wide, added] = [this.cast(data, 'float32'), this.cast(updates, 'float32')];
+      return this.cast(this.scatterElements(wide, indices, added, axis, reduction), 'float16');
+    }
     const attributes: Record<string, Attribute> = {
       axis: { kind: 'int', value: axis },
       reduction: { kind: 'string', value: reduction },

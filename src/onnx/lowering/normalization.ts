@@ -57,7 +57,11 @@ export const rootMeanSquare: Lowering = (b, node) => {
 const layerNormalization: Lowering = (b, node) => {
   if (!node.outputs.slice(1).some((output) => output !== '')) return null;
   const [x, scale, bias] = node.inputs as [string, string, string | undefined];
-  return layerStatistics(b, node, x, scale, bias);
+  // Statistics of half-precision numbers are kept in single precision.
+  return layerStatistics(b, node, x, scale, bias).map((value, index) => {
+    const output = node.outputs[index];
+    return output ? b.cast(value, b.dtype(output)) : null;
+  });
 };
 
 /** A LayerNormalization of `x` in plain ops: the result, mean and inverse deviation. */
