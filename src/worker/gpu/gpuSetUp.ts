@@ -40,7 +40,9 @@ export function gpuSetUp(options: GpuSetUpOptions): Handlers<GpuApi> {
       return { version, folder, installed, ...(await findCuda({ env, folders, root })) };
     },
 
-    describe: ({ source }) => describePackage(needed(), source || undefined),
+    async describe({ source }) {
+      return describePackage(needed(), source || undefined);
+    },
 
     async install(download, context) {
       // Only what onnxruntime itself looks for is written, whatever the caller asks.
