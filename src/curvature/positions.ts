@@ -1,5 +1,7 @@
 import type { GraphBuilder } from '../onnx/builder';
 import { product } from '../onnx/dims';
+import { oneHotRows } from './lookups';
+import { vectorRows } from './normalizations';
 import { patchColumns, patchCovariance, patches } from './patches';
 import type { ConvolutionMap, Site, Use } from './site';
 
@@ -32,6 +34,11 @@ export function siteActivation(builder: GraphBuilder, site: Site): string {
 function useActivation(builder: GraphBuilder, site: Site, use: Use): string {
   const { activation, map, output, trailing } = use;
   const width = site.inputs - trailing.length;
+  if (map.kind === 'normalization')
+    return builder.constant(new Float32Array(map.lead / map.places).fill(1), [map.lead / map.places, 1, 1]);
+  if (map.kind === 'lookup') {
+    return masked(builder, byExample(builder, oneHotRows(builder, use, map, width), use, width), use);
+  }
   if (map.kind === 'linear') {
     return masked(builder, withTrailing(builder, byExample(builder, activation, use, width), trailing, 2), use);
   }
@@ -66,7 +73,10 @@ export function siteGradient(builder: GraphBuilder, site: Site, gradients: Reado
 }
 
 function useGradient(builder: GraphBuilder, site: Site, use: Use, gradient: string): string {
-  const value = use.map.kind === 'linear' ? gradient : channelsLast(builder, gradient, use.map, site.outputs);
+  if (use.map.kind === 'normalization') {
+    return builder.reduceSum(masked(builder, vectorRows(builder, use, use.map, gradient), use), [1], true);
+  }
+  const value = use.map.kind === 'convolution' ? channelsLast(builder, gradient, use.map, site.outputs) : gradient;
   return masked(builder, scaled(builder, byExample(builder, value, use, site.outputs), site, use), use);
 }
 
@@ -90,7 +100,7 @@ function byExample(builder: GraphBuilder, value: string, { map, positions, order
   const batch = lead.reduce((product, n) => product * n, 1) / positions;
   if (order === 'example-major') return builder.reshape(value, [batch, positions, width]);
   // Every image of a convolution has positions of its own, which stay together.
-  const inner = map.kind === 'linear' ? 1 : lead[1]!;
+  const inner = map.kind === 'convolution' ? lead[1]! : 1;
   const steps = builder.reshape(value, [positions / inner, batch, inner, width]);
   return builder.reshape(builder.transpose(steps, [1, 0, 2, 3]), [batch, positions, width]);
 }
@@ -116,7 +126,7 @@ function masked(builder: GraphBuilder, rows: string, use: Use): string {
 function scaled(builder: GraphBuilder, rows: string, site: Site, { map }: Use): string {
   if (!site.scaled) return rows;
   const scale = positionInputs.scale(site.weight);
-  const from = map.kind === 'linear' ? 0 : map.group * site.outputs;
+  const from = map.kind === 'convolution' ? map.group * site.outputs : 0;
   return builder.mul(rows, builder.slice(scale, [from], [from + site.outputs], [0]));
 }
 

@@ -2,6 +2,7 @@ import { encodeModel } from '../onnx/encode';
 import type { Model } from '../onnx/graph';
 import type { Feeds, Runtime, Tensor } from '../onnx/runtime';
 import { numbersOf } from '../onnx/tensor';
+import type { SiteSearch } from './site';
 
 /** How the rows of an activation follow one another: all of the first example, or the first position of every example. */
 export type RowOrder = 'example-major' | 'position-major' | 'mixed';
@@ -52,6 +53,25 @@ export async function probeRowOrders(
   } finally {
     await session.release();
   }
+}
+
+/**
+ * How many rows of a value belong to each example, undefined where they are no multiple of the batch, and their order: as probed, or
+ * else as dimensions tell.
+ */
+export function rowsOf(
+  { model, types, batch, rowOrders }: SiteSearch,
+  { name, rows }: Rows,
+): { readonly positions: number | undefined; readonly order: RowOrder } {
+  const { dims } = types.get(name)!;
+  const positions = rows % batch === 0 ? rows / batch : undefined;
+  const probed = rowOrders?.get(name);
+  if (probed) return { positions, order: probed };
+  if (batch === 1 || rows === batch || dims[0] === batch) return { positions, order: 'example-major' };
+  const maker = model.graph.nodes.find(({ outputs }) => outputs.includes(name));
+  const before = maker?.op === 'Reshape' ? types.get(maker.inputs[0]!)?.dims : undefined;
+  const folded = dims.length === 2 && before?.[0] === batch && before.at(-1) === dims[1];
+  return { positions, order: folded ? 'example-major' : 'mixed' };
 }
 
 function differing({ data: a }: Tensor, { data: b }: Tensor, rows: number): readonly number[] {

@@ -1,8 +1,12 @@
+import { intOf } from '../onnx/attributes';
 import type { Model, Node } from '../onnx/graph';
 import type { ProbedType } from '../onnx/shape';
-import type { RowOrder, Rows } from './rowOrder';
+import { findLookups, lookupRows } from './lookups';
+import { findNormalizations, normalizationRows } from './normalizations';
+import { isOtherPart, type Reader, type Readers, readersOf } from './readers';
+import { type RowOrder, type Rows, rowsOf } from './rowOrder';
 import { type Product, products } from './uses';
-import { isMove, type Origin, type TrainedWeight, weightOrigins } from './weightOrigin';
+import { type Origin, type TrainedWeight, weightOrigins } from './weightOrigin';
 
 /**
  * A weight and all the places where it meets an activation: the unit of EK-FAC. Per example its gradient is `G = Σ_t d_t a_tᵀ`
@@ -27,11 +31,11 @@ export interface Site {
 
 /** One place where a site's weight meets an activation: a tied or recurrent weight has several. */
 export interface Use {
-  /** The graph value that the weight multiplies. */
+  /** The graph value that the weight multiplies, or by which it is looked up; '' where all rows of a table are taken in order. */
   readonly activation: string;
   /** The graph value whose gradient is the pre-activation gradient. */
   readonly output: string;
-  readonly map: LinearMap | ConvolutionMap;
+  readonly map: LinearMap | ConvolutionMap | LookupMap | NormalizationMap;
   /**
    * What follows the activation, one element a bias of the site: 1, or 0 for a bias of another use. √2 where two vectors are
    * added up (a recurrent layer's): training moves both, so that their sum moves twice as fast as one would.
@@ -59,6 +63,37 @@ export interface ConvolutionMap {
   readonly groups: number;
 }
 
+/** An embedding's table: the activation is the one-hot form of a row's index. */
+export interface LookupMap {
+  readonly kind: 'lookup';
+  /** The graph value [..., outputs] that holds the table. */
+  readonly table: string;
+  /** Dimensions of the indices, which broadcast to the leading ones of the output. */
+  readonly indices: readonly number[];
+}
+
+/**
+ * Vectors that scale and shift: the activation is the number 1 and the gradient one row an example, `Σ_t d_t ∘ x̂_t` before
+ * `Σ_t d_t`, so that the site's S is the whole Fisher of both.
+ */
+export interface NormalizationMap {
+  readonly kind: 'normalization';
+  /** Graph values of the vectors, '' where there is none. */
+  readonly scale: string;
+  readonly shift: string;
+  /** How `x̂` comes from the activation: as it is, or by the statistics of a node without its scale and shift. */
+  readonly normal: Node | undefined;
+  /** The output as [lead, width, trail]: the vectors lie along `width`. */
+  readonly lead: number;
+  readonly width: number;
+  /** How much of `lead` is one example's. */
+  readonly places: number;
+}
+
+/** Parameters that are sites by option only. */
+export const optionalSites = ['embeddings', 'normalizations'] as const;
+export type OptionalSites = (typeof optionalSites)[number];
+
 /** A lowered graph at one batch size, and what is known of it. */
 export interface SiteSearch {
   readonly model: Model;
@@ -72,6 +107,7 @@ export interface SiteSearch {
   readonly rowOrders?: ReadonlyMap<string, RowOrder>;
   /** How many tokens an example has, where some may be padding. */
   readonly tokens?: number | undefined;
+  readonly optional?: ReadonlySet<OptionalSites>;
 }
 
 /** Initializers that hold one tensor each, under its own name. */
@@ -79,12 +115,17 @@ export function untied(initializers: Iterable<string>): ReadonlyMap<string, Trai
   return new Map([...initializers].map((name) => [name, { key: name, turned: false, tensors: [name] }]));
 }
 
-/** Activations that trained weights multiply: the values whose rows `probeRowOrders` should be asked about. */
+/** The values whose rows `probeRowOrders` should be asked about: activations of trained weights, and what optional sites read. */
 export function weightedActivations(search: SiteSearch): readonly Rows[] {
-  const origins = weightOrigins(search.model.graph, search.types, search.trained);
-  return products(search.model.graph, search.types).flatMap(({ weight, activation, rows }) =>
-    origins.has(weight) ? [{ name: activation, rows }] : [],
-  );
+  const { model, types, trained, optional } = search;
+  const origins = weightOrigins(model.graph, types, trained);
+  return [
+    ...products(model.graph, types).flatMap(({ weight, activation, rows }) =>
+      origins.has(weight) ? [{ name: activation, rows }] : [],
+    ),
+    ...(optional?.has('embeddings') ? lookupRows(search, origins) : []),
+    ...(optional?.has('normalizations') ? normalizationRows(search, origins) : []),
+  ];
 }
 
 /** A product with a trained weight. */
@@ -92,91 +133,55 @@ interface Weighted {
   readonly product: Product;
   readonly origin: Origin;
   readonly bias: Origin | undefined;
+  /** Whether the matrix lies as [inputs, outputs] in its tensors. */
+  readonly turned: boolean;
   readonly positions: number | undefined;
   readonly order: RowOrder;
 }
 
 /**
- * Finds the sites of a graph among its trained weights: Gemm, MatMul (with the Add of its bias), Conv. What is read in any other
- * way, an embedding's lookup apart, is left out, since its gradient is no longer a sum of such products; so is what mixes
- * examples.
+ * Finds the sites of a graph among its trained weights: Gemm, MatMul (with the Add of its bias), Conv, and by option embeddings
+ * and normalisations. What is read in any other way, an embedding's lookup apart, is left out, since its gradient is no longer a
+ * sum of such products; so is what mixes examples.
+ * @throws WhenceError `config-invalid` for an embedding of more rows than a site can have
  */
 export function findSites(search: SiteSearch): Site[] {
   const { graph } = search.model;
   const origins = weightOrigins(graph, search.types, search.trained);
   const all = products(graph, search.types).flatMap((product): Weighted[] => {
     const origin = origins.get(product.weight);
-    if (!origin) return [];
-    return [{ product, origin, bias: biasOf(product, origins, search), ...rowsOf(product, search) }];
+    if (!origin || origin.repeats) return [];
+    const { positions, order } = rowsOf(search, { name: product.activation, rows: product.rows });
+    return [
+      {
+        product,
+        origin,
+        bias: biasOf(product, origins, search),
+        turned: origin.turned !== (intOf(product.node, 'transB', 0) === 0),
+        positions: positions && positions * product.spread,
+        order,
+      },
+    ];
   });
-  const readers = readersOf(search, origins);
-  const sole = all.filter(({ product, origin }) =>
-    origin.tensors.every((tensor) =>
-      (readers.get(tensor) ?? []).every((reader) => isCounted(reader, product, origin, all)),
-    ),
+  const readers = readersOf(graph, origins);
+  const sole = all.filter((one) =>
+    one.origin.tensors.every((tensor) => (readers.get(tensor) ?? []).every((reader) => isCounted(reader, one, all))),
   );
   const groups = new Map<string, Weighted[]>();
   for (const weighted of sole) groups.set(weighted.origin.key, [...(groups.get(weighted.origin.key) ?? []), weighted]);
-  return [...groups.values()].flatMap((group) => sitesOf(group, readers, search));
-}
-
-/** What reads a tensor: a node through an origin. */
-interface Reader {
-  readonly node: string;
-  readonly op: string;
-  readonly origin: Origin;
-}
-
-function readersOf(
-  { model }: SiteSearch,
-  origins: ReadonlyMap<string, Origin>,
-): ReadonlyMap<string, readonly Reader[]> {
-  const readers = new Map<string, Reader[]>();
-  const read = (value: string, node: string, op: string) => {
-    const origin = origins.get(value);
-    for (const tensor of origin?.tensors ?? []) {
-      readers.set(tensor, [...(readers.get(tensor) ?? []), { node, op, origin: origin! }]);
-    }
-  };
-  for (const node of model.graph.nodes) {
-    if (isMove(node, origins)) continue;
-    node.inputs.forEach((input, index) => {
-      if (!readsOnlyType(node, index)) read(input, node.outputs[0]!, node.op);
-    });
-  }
-  for (const { name } of model.graph.outputs) read(name, '', '');
-  return readers;
-}
-
-/** Exporters ask weights for their shapes and dtypes, which no gradient goes through. */
-function readsOnlyType({ op }: Node, input: number): boolean {
-  return op === 'Shape' || op === 'Size' || (op === 'CastLike' && input === 1);
+  const sites = [...groups.values()].flatMap((group) => sitesOf(group, readers, search));
+  if (search.optional?.has('embeddings')) sites.push(...findLookups(search, origins, readers));
+  if (search.optional?.has('normalizations')) sites.push(...findNormalizations(search, origins, readers, sites));
+  return sites;
 }
 
 /** Whether a reader of a tensor is a lookup, another use of the same matrix, or a use of another part of the tensor. */
-function isCounted({ node, op, origin }: Reader, product: Product, own: Origin, all: readonly Weighted[]): boolean {
-  if (op === 'Gather' || node === product.output) return true;
-  if (origin.key !== own.key) return isOtherPart(origin, own);
-  return (
-    origin.turned === own.turned && all.some((other) => other.product.output === node && other.origin.key === own.key)
+function isCounted({ node, op, origin }: Reader, own: Weighted, all: readonly Weighted[]): boolean {
+  if (op === 'Gather' || node === own.product.output) return true;
+  if (origin.key !== own.origin.key) return isOtherPart(origin, own.origin);
+  return all.some(
+    (other) => other.product.output === node && other.origin.key === origin.key && other.turned === own.turned,
   );
-}
-
-/** Different cuts of a tensor are taken to be disjoint, as those of packed projections are. */
-function isOtherPart(a: Origin, b: Origin): boolean {
-  return a.key !== b.key && a.part === true && b.part === true;
-}
-
-function rowsOf({ activation, rows, spread }: Product, { model, types, batch, rowOrders }: SiteSearch) {
-  const dims = types.get(activation)!.dims;
-  const positions = rows % batch === 0 ? (rows / batch) * spread : undefined;
-  const probed = rowOrders?.get(activation);
-  if (probed) return { positions, order: probed };
-  if (batch === 1 || rows === batch || dims[0] === batch) return { positions, order: 'example-major' as const };
-  const maker = model.graph.nodes.find(({ outputs }) => outputs.includes(activation));
-  const before = maker?.op === 'Reshape' ? types.get(maker.inputs[0]!)?.dims : undefined;
-  const folded = dims.length === 2 && before?.[0] === batch && before.at(-1) === dims[1];
-  return { positions, order: folded ? ('example-major' as const) : ('mixed' as const) };
 }
 
 /** The trained vector that a product's bias is, with one element for each output. */
@@ -186,11 +191,7 @@ function biasOf({ bias, outputs, maps }: Product, origins: ReadonlyMap<string, O
 }
 
 /** The uses of one weight as sites: one, or one for each group of a convolution. */
-function sitesOf(
-  group: readonly Weighted[],
-  readers: ReadonlyMap<string, readonly Reader[]>,
-  { scaled, tokens }: SiteSearch,
-): Site[] {
+function sitesOf(group: readonly Weighted[], readers: Readers, { scaled, tokens }: SiteSearch): Site[] {
   const [first] = group as [Weighted, ...Weighted[]];
   if (group.some(({ positions, order }) => positions === undefined || order === 'mixed')) return [];
   const biases = biasesOf(group, readers);
@@ -216,7 +217,7 @@ function sitesOf(
 }
 
 /** The biases that uses of one weight add, as far as nothing else reads them. */
-function biasesOf(group: readonly Weighted[], readers: ReadonlyMap<string, readonly Reader[]>): readonly Origin[] {
+function biasesOf(group: readonly Weighted[], readers: Readers): readonly Origin[] {
   const found = new Map(group.flatMap(({ bias }) => (bias ? [[bias.key, bias] as const] : [])));
   return [...found.values()].filter((bias) => {
     const nodes = group.flatMap((one) => (one.bias?.key === bias.key ? [one.product.biased] : []));

@@ -74,7 +74,7 @@ export function scaledWeights(sites: readonly Site[]): ReadonlyMap<string, numbe
   return new Map(
     scaled.map(({ weight, outputs, uses }) => {
       const [{ map }] = uses as [Site['uses'][number]];
-      return [weight, map.kind === 'linear' ? outputs : outputs * map.groups];
+      return [weight, map.kind === 'convolution' ? outputs * map.groups : outputs];
     }),
   );
 }

@@ -12,6 +12,8 @@ export interface TrainedWeight {
   readonly tensors: readonly string[];
   /** Whether it is cut out of its tensors, so that others may hold the rest: packed projections. */
   readonly part?: boolean;
+  /** Whether it holds elements of its tensors more than once, so that its gradient is not theirs rearranged. */
+  readonly repeats?: boolean;
 }
 
 /** A value that is a trained weight, or a part of one, moved about but not computed with. */
@@ -66,6 +68,8 @@ function moved(
   const to = types.get(node.outputs[index]!)?.dims;
   if (!to) return undefined;
   if (reshapes.has(node.op)) return sameDims(proper(from), proper(to)) ? origin : arranged(origin, `as ${to.join()}`);
+  const isCast = node.op === 'Cast' || node.op === 'CastLike';
+  if (isCast && types.get(first!)!.dtype === types.get(node.outputs[index]!)!.dtype) return origin;
   if (node.op === 'Transpose') return transposed(origin, from, intsOf(node, 'perm'));
   if (node.op === 'Split') return { ...arranged(origin, `part ${intOf(node, 'axis', 0)} ${index}`), part: true };
   if (node.op === 'Slice') {
@@ -114,6 +118,7 @@ function joined(parts: readonly Origin[], how: string): Origin {
     tensors: distinct(parts.flatMap(({ tensors }) => tensors)),
     initializers: distinct(parts.flatMap(({ initializers }) => initializers)),
     part: parts.some(({ part }) => part),
+    repeats: parts.some(({ repeats }) => repeats),
     terms: 1,
   };
 }

@@ -28,13 +28,23 @@ function trainedWeight(value: Expression): TrainedWeight {
     turned,
     tensors,
     part: isPart(value),
+    repeats: repeats(value),
   };
 }
 
 function isPart(value: Expression): boolean {
-  if (value.kind === 'tensor') return false;
-  if (value.kind === 'slice' || value.kind === 'rows') return true;
-  return value.kind === 'concat' ? value.of.some(isPart) : value.of !== undefined && isPart(value.of);
+  return within(value, ({ kind }) => kind === 'slice' || kind === 'rows');
+}
+
+function repeats(value: Expression): boolean {
+  return within(value, (part) => part.kind === 'rows' && new Set(part.rows).size < part.rows.length);
+}
+
+/** Whether an expression or one that it is made of is such a one. */
+function within(value: Expression, is: (part: Expression) => boolean): boolean {
+  if (is(value) || value.kind === 'tensor') return is(value);
+  const parts = value.kind === 'concat' ? value.of : [value.of];
+  return parts.some((part) => part !== undefined && within(part, is));
 }
 
 function unturned(value: Expression): { readonly inner: Expression; readonly turned: boolean } {

@@ -20,15 +20,24 @@ export async function siteElements(exported: ExportedNetwork): Promise<readonly 
   const builder = new GraphBuilder(model, types);
   for (const { initializer } of bindings) builder.weightInput(initializer);
   const found = products(model.graph, types);
-  const read = sites.map(({ uses }) => {
+  const read = sites.flatMap(({ uses }, index) => {
+    if (uses[0]!.map.kind === 'lookup' || uses[0]!.map.kind === 'normalization') return [];
     const own = uses.map((use) => found.find(({ output }) => output === use.output)!);
     // The bias of a trailing column is that of a use in which it is not 0.
     const biases = uses[0]!.trailing.map(
       (_, column) => own[uses.findIndex(({ trailing }) => trailing[column] !== 0)]!.bias,
     );
-    return { ...own[0]!, biases };
+    return [{ ...own[0]!, biases, index }];
   });
-  const names = [...new Set(read.flatMap(({ weight, biases }) => [weight, ...biases]))];
+  const tables = sites.flatMap(({ uses: [use] }, index) => (use?.map.kind === 'lookup' ? [{ ...use.map, index }] : []));
+  const vectors = sites.flatMap(({ uses: [use] }, index) =>
+    use?.map.kind === 'normalization' ? [{ names: [use.map.scale, use.map.shift].filter(Boolean), index }] : [],
+  );
+  const names = distinct([
+    ...read.flatMap(({ weight, biases }) => [weight, ...biases]),
+    ...tables.map(({ table }) => table),
+    ...vectors.flatMap((own) => own.names),
+  ]);
   // What is read as an input lies on the way of a node, so that it can be an output.
   const outputs = new Map(
     names.map((name) => [name, builder.reshape(builder.unsqueeze(name, [0]), types.get(name)!.dims)]),
@@ -45,7 +54,7 @@ export async function siteElements(exported: ExportedNetwork): Promise<readonly 
       feeds[initializer] = { dtype: 'float32', dims, data: await numbered(value, tensor, product(dims)) };
     }
     const moved = await session.run(known({ ...network.inputs, ...feeds }, session.inputs));
-    read.forEach(({ node, weight, biases, maps, width }, index) => {
+    read.forEach(({ node, weight, biases, maps, width, index }) => {
       const site = sites[index]!;
       const { map } = site.uses[0]!;
       const group = map.kind === 'convolution' ? map.group : 0;
@@ -66,6 +75,21 @@ export async function siteElements(exported: ExportedNetwork): Promise<readonly 
         });
       }
     });
+    const put = (index: number, value: number, at: number) => {
+      if (value > 0) all[index]![at]!.push({ tensor, index: value - 1 });
+    };
+    for (const { table, index } of tables) {
+      const { inputs, outputs } = sites[index]!;
+      moved[`moved/${table}`]!.data.forEach((value: number | bigint, at: number) => {
+        put(index, Number(value), (at % outputs) * inputs + Math.floor(at / outputs));
+      });
+    }
+    for (const { names, index } of vectors) {
+      const whole = names.flatMap((name) => Array.from(moved[`moved/${name}`]!.data, Number));
+      whole.forEach((value, at) => {
+        put(index, value, at);
+      });
+    }
   }
   await session.release();
   return all;
@@ -77,6 +101,10 @@ function intOf(attribute: { readonly kind: string; readonly value: unknown } | u
 
 function known(feeds: Feeds, inputs: readonly string[]): Feeds {
   return Object.fromEntries(inputs.map((name) => [name, feeds[name]!]));
+}
+
+function distinct(names: readonly string[]): readonly string[] {
+  return [...new Set(names)];
 }
 
 /** An initializer's elements as 1 + their place in `tensor`, 0 where they are not from there. */

@@ -1,5 +1,5 @@
 import { probeRowOrders } from '../../src/curvature/rowOrder';
-import { findSites, untied, weightedActivations } from '../../src/curvature/site';
+import { findSites, type OptionalSites, untied, weightedActivations } from '../../src/curvature/site';
 import type { Subject } from '../../src/curvature/subject';
 import { encodeModel } from '../../src/onnx/encode';
 import type { Model } from '../../src/onnx/graph';
@@ -18,12 +18,16 @@ export function randomBatch({ example }: TinyModel, batch: number, seed = 5): Te
 }
 
 /** The tiny network as the taps take it, at one batch size; all its weights are trained. */
-export async function subjectFor(tiny: TinyModel, batch: number): Promise<Subject> {
+export async function subjectFor(
+  tiny: TinyModel,
+  batch: number,
+  optional: ReadonlySet<OptionalSites> = new Set(),
+): Promise<Subject> {
   const model = modelOf(tiny);
   const x = randomBatch(tiny, batch);
   const types = await probeTypes(model, runtime, { x });
   const trained = new Set(Object.keys(tiny.weights));
-  const search = { model, types, batch, trained: untied(trained) };
+  const search = { model, types, batch, trained: untied(trained), optional };
   const each = count(tiny.example);
   const same = Float32Array.from(x.data as Float32Array, (_, at) => Number(x.data[at % each]));
   const changed = same.slice();

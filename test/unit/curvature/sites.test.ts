@@ -116,6 +116,22 @@ const networks: readonly (readonly [string, TinyModel])[] = [
     },
   ],
   [
+    'a weight that a Gemm and a MatMul share, the one transposed by an attribute, the other by a node',
+    {
+      example: [4],
+      classes: 4,
+      weights: { shared: [4, 4], bias: [4], 'second.bias': [4], 'fc.weight': [4, 4] },
+      nodes: [
+        linear(['x', 'shared', 'bias'], 'first'),
+        node('Tanh', ['first'], 'active'),
+        node('Transpose', ['shared'], 'turned', { perm: [1, 0] }),
+        node('MatMul', ['active', 'turned'], 'product'),
+        node('Add', ['product', 'second.bias'], 'second'),
+        linear(['second', 'fc.weight'], 'logits'),
+      ],
+    },
+  ],
+  [
     'a layer whose rows are positions first',
     {
       example: [5, 4],
@@ -178,11 +194,12 @@ describe('activation times gradient is the weight gradient', () => {
     };
     const output = await outputsOf(builder.build(), feeds);
 
-    const covered = new Set(sites.flatMap(({ weight, bias }) => (bias === undefined ? [weight] : [weight, bias])));
+    const covered = new Set(sites.flatMap(({ initializers }) => initializers));
     expect(covered).toEqual(trained);
     sites.forEach((site, index) => {
       const found = output(`site ${index}`);
-      const width = site.bias === undefined ? site.inputs : site.inputs - 1;
+      const biases = site.initializers.filter((name) => name !== site.weight);
+      const width = site.inputs - biases.length;
       const { map } = site.uses[0]!;
       const part = (name: string, size: number) => {
         const group = map.kind === 'convolution' ? map.group : 0;
@@ -193,8 +210,10 @@ describe('activation times gradient is the weight gradient', () => {
       const column = (from: number, to: number) =>
         found.filter((_, i) => i % site.inputs >= from && i % site.inputs < to);
       expect(relativeError(column(0, width), part(site.weight, width))).toBeLessThan(1e-5);
-      if (site.bias !== undefined)
-        expect(relativeError(column(width, width + 1), part(site.bias, 1))).toBeLessThan(1e-5);
+      biases.forEach((bias, index) => {
+        const at = width + index;
+        expect(relativeError(column(at, at + 1), part(bias, 1))).toBeLessThan(1e-5);
+      });
     });
   });
 });
@@ -213,6 +232,21 @@ describe('left out is', () => {
           node('ReduceMean', ['turned'], 'mean', { axes: [0], keepdims: 1 }),
           node('Add', ['first', 'mean'], 'active'),
           linear(['active', 'fc.weight'], 'logits'),
+        ],
+      },
+      ['fc.weight'],
+    ],
+    [
+      'a weight that one layer multiplies by and another by its transpose',
+      {
+        example: [4],
+        classes: 3,
+        weights: { tied: [6, 4], 'fc.weight': [3, 4] },
+        nodes: [
+          linear(['x', 'tied'], 'code'),
+          node('Tanh', ['code'], 'active'),
+          node('MatMul', ['active', 'tied'], 'decoded'),
+          linear(['decoded', 'fc.weight'], 'logits'),
         ],
       },
       ['fc.weight'],
