@@ -1,7 +1,7 @@
-"""The CNN task: FashionMNIST, three convolutions with BatchNorm2d and max pooling, a Linear head; SGD with momentum.
+"""The CNN task: FashionMNIST, three convolutions with BatchNorm2d and max pooling, Linear layers; SGD with momentum.
 
 Attribution sees the network in evaluation mode, with its running statistics as constants; its parameters are the weights of
-the convolutions (which have no bias: BatchNorm would take it away) and the weight and bias of the head.
+the convolutions (which have no bias: BatchNorm would take it away) and the weights and biases of the Linear layers.
 """
 
 import gzip
@@ -14,6 +14,8 @@ from torch.nn import functional as F
 NAME = "cnn"
 EXAMPLES, QUERIES = 1600, 80
 EPOCHS, BATCH, LEARNING_RATE, MOMENTUM = 8, 32, 0.02, 0.9
+HIDDEN = 128
+"""Width of the Linear layer before the last; 0: there is none."""
 FISHER = "exact"
 MEASUREMENT = "margin"
 MEAN, STD = 0.2860, 0.3530
@@ -36,13 +38,15 @@ class Cnn(nn.Module):
         self.norm2 = nn.BatchNorm2d(16)
         self.conv3 = nn.Conv2d(16, 32, 3, padding=1, bias=False)
         self.norm3 = nn.BatchNorm2d(32)
-        self.head = nn.Linear(32 * 3 * 3, 10)
+        width = 32 * 3 * 3
+        self.hidden = nn.Sequential(nn.Linear(width, HIDDEN), nn.ReLU()) if HIDDEN else nn.Identity()
+        self.head = nn.Linear(HIDDEN or width, 10)
 
     def forward(self, x):
         x = F.max_pool2d(torch.relu(self.norm1(self.conv1(x))), 2)
         x = F.max_pool2d(torch.relu(self.norm2(self.conv2(x))), 2)
         x = F.max_pool2d(torch.relu(self.norm3(self.conv3(x))), 2)
-        return self.head(x.flatten(1))
+        return self.head(self.hidden(x.flatten(1)))
 
 
 def make_model():
@@ -50,7 +54,7 @@ def make_model():
 
 
 def sites(model):
-    return {name: model.get_submodule(name) for name in ("conv1", "conv2", "conv3", "head")}
+    return {name: module for name, module in model.named_modules() if isinstance(module, (nn.Conv2d, nn.Linear))}
 
 
 def example_losses(model, x, y):

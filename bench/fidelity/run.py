@@ -11,6 +11,7 @@ Needs torch, numpy and safetensors, the GPT transformers too. Retraining goes on
 
 import argparse
 import importlib
+import json
 from pathlib import Path
 
 import torch
@@ -20,13 +21,25 @@ from retraining import collect, retrain
 from training import make
 
 
+def settle(task, args):
+    """What make was told is kept in the folder, since retraining and the reference want the same network and epochs."""
+    kept = args.folder / "task.json"
+    if args.action == "make":
+        args.folder.mkdir(parents=True, exist_ok=True)
+        given = {"EPOCHS": args.epochs, "HIDDEN": args.hidden}
+        kept.write_text(json.dumps({name: value for name, value in given.items() if value is not None}) + "\n")
+    for name, value in json.loads(kept.read_text()).items():
+        setattr(task, name, value)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("make", "reference", "retrain", "collect"))
     parser.add_argument("task", choices=("cnn", "gpt"))
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path, help="where make takes its examples from")
-    parser.add_argument("--epochs", type=int, help="of make and retrain; unless given, the task's own")
+    parser.add_argument("--epochs", type=int, help="of make, and what follows on its folder; unless given, the task's own")
+    parser.add_argument("--hidden", type=int, help="likewise: width of the CNN's hidden Linear layer, or 0")
     parser.add_argument("--subsets", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--part", type=int, default=0)
@@ -35,7 +48,7 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     task = importlib.import_module(args.task)
-    task.EPOCHS = args.epochs or task.EPOCHS
+    settle(task, args)
     if args.action == "make":
         if args.source is None:
             parser.error("make needs --source")
