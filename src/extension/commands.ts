@@ -4,6 +4,7 @@ import { attributeLine } from './attributeLine';
 import type { DataEditors } from './dataEditor';
 import type { EngineHost } from './engineHost';
 import { type FailureNotice, showFile } from './failureNotice';
+import { setUpGpu } from './gpuSetUp';
 import type { InfluenceView } from './influenceView';
 import { columnOf, revealExample } from './revealExample';
 import type { RunNode } from './runNode';
@@ -60,6 +61,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
       const config = await chooseRun(runs, node?.config);
       if (config) await vscode.window.showTextDocument(vscode.Uri.file(config));
     }),
+    register('setUpGpu', () => setUpGpu(host.worker, () => notice.act('restart'))),
     register('showSnippet', async () => {
       const document = await vscode.workspace.openTextDocument({ language: 'python', content: trainingSnippet });
       await vscode.window.showTextDocument(document);

@@ -4,6 +4,7 @@ import { childPort } from '../protocol/childPort';
 import { type CallOptions, type Connection, connect, type RemoteApi, type Request } from '../protocol/connection';
 import { type EngineApi, engineMethods } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
+import { libraryPath } from '../protocol/gpuApi';
 import type { Engine } from './engine';
 import { readLines } from './outputLines';
 
@@ -12,6 +13,8 @@ export interface EngineClientOptions {
   readonly modulePath: string;
   /** The worker's command line, asked for at each start. */
   programArguments(): readonly string[];
+  /** Folders that the system's loader is to search before its own, asked for at each start. */
+  libraryFolders?(): readonly string[];
   /** One line that the worker wrote to its stdout or stderr. */
   onLine(line: string): void;
   /** The worker ended without being asked to; `reason` holds the last lines of its stderr. */
@@ -112,14 +115,15 @@ export class EngineClient {
   }
 
   #start(): Worker {
-    const { modulePath, programArguments, onLine, onDidExit } = this.#options;
+    const { modulePath, programArguments, libraryFolders, onLine, onDidExit } = this.#options;
+    const path = libraryPath(libraryFolders?.() ?? [], process.env.LD_LIBRARY_PATH);
     const child = fork(modulePath, programArguments(), {
       // Flags of the extension host, such as an inspector's port, are not the worker's.
       execArgv: [],
       serialization: 'advanced',
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       // Inside Electron the executable is VS Code itself; this makes it behave as Node.
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1' },
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: '1', ...(path ? { LD_LIBRARY_PATH: path } : {}) },
     });
     readLines(child.stdout, onLine);
     readLines(child.stderr, onLine);

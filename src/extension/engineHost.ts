@@ -7,15 +7,19 @@ import { onDidChangeSetting, readSettings } from './settings';
 /** The engine as this window has it: refused in untrusted workspaces, logged in one channel, restarted on the user's word. */
 export class EngineHost implements vscode.Disposable {
   readonly engine: Engine;
+  /** The worker's bundle. */
+  readonly worker: vscode.Uri;
   readonly #client: EngineClient;
   readonly #log: vscode.LogOutputChannel;
   readonly #subscription: vscode.Disposable;
 
   constructor(context: vscode.ExtensionContext, log: vscode.LogOutputChannel) {
     this.#log = log;
+    this.worker = vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.mjs');
     this.#client = new EngineClient({
-      modulePath: vscode.Uri.joinPath(context.extensionUri, 'dist', 'worker.mjs').fsPath,
+      modulePath: this.worker.fsPath,
       programArguments: engineArguments,
+      libraryFolders: () => readSettings().cudaLibraries,
       onLine: (line) => log.info(line),
       onDidExit: (reason) => void this.#announceExit(reason),
     });
@@ -24,6 +28,7 @@ export class EngineHost implements vscode.Disposable {
     this.#subscription = vscode.Disposable.from(
       onDidChangeSetting('device', stop),
       onDidChangeSetting('memoryBudget', stop),
+      onDidChangeSetting('cudaLibraries', stop),
     );
   }
 

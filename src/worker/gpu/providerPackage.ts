@@ -1,4 +1,4 @@
-import { createRequire as requireFrom } from 'node:module';
+import { createRequire as loaderOf } from 'node:module';
 import { dirname, join } from 'node:path';
 import { z } from 'zod/mini';
 import { WhenceError } from '../../protocol/errors';
@@ -41,11 +41,11 @@ const manifest = 'cuda12';
  * @throws WhenceError `unsupported-format` where the package describes its downloads in another way than it used to
  */
 export function readProviderPackage(from: string | URL, platform: string, architecture: string): ProviderPackage {
-  const require = requireFrom(from);
-  const root = dirname(require.resolve('onnxruntime-node/package.json'));
-  const { version } = z.object({ version: z.string() }).parse(require('onnxruntime-node/package.json'));
+  const load = loaderOf(from);
+  const root = dirname(load.resolve('onnxruntime-node/package.json'));
+  const { version } = z.object({ version: z.string() }).parse(load('onnxruntime-node/package.json'));
   const file = join(root, 'script', 'install-metadata.js');
-  const read = metadataSchema.safeParse(require(file));
+  const read = metadataSchema.safeParse(load(file));
   if (!read.success) {
     throw new WhenceError(
       'unsupported-format',
