@@ -1,9 +1,8 @@
-import { isFloat } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import { elementCount, type TensorRef } from '../tensor';
 import { partlyComputed } from './derived';
 import { bindConstants, bindEqual, bindPermuted, bindShifted } from './equal';
-import { list, modelName, reexport } from './failure';
+import { list, modelName, reexport, unquantized } from './failure';
 import { bindFolded } from './fold';
 import { isStatistic } from './names';
 import { bindJoined, bindSlices } from './pieces';
@@ -36,6 +35,7 @@ export async function explain(search: Search): Promise<void> {
  */
 export async function contradiction(search: Search): Promise<WhenceError | undefined> {
   return (
+    (await quantized(search)) ??
     (await unexplained(search)) ??
     (await merged(search)) ??
     (await leftOut(search)) ??
@@ -53,6 +53,24 @@ export async function unusedTensors(search: Search): Promise<TensorRef[]> {
     if (!isAlias) unused.push(ref);
   }
   return unused;
+}
+
+/** Weights that the graph holds as integers of 8 bits or fewer, which only approximate the checkpoint's. */
+async function quantized(search: Search): Promise<WhenceError | undefined> {
+  const { model } = search;
+  const { nodes, initializers } = model.graph;
+  const sizes = nodes.flatMap(({ op, inputs }) => {
+    const stored = op === 'DequantizeLinear' ? initializers.get(inputs[0]!) : undefined;
+    return stored && elementCount(stored.dims) > 1 ? [elementCount(stored.dims)] : [];
+  });
+  if (sizes.length === 0) return undefined;
+  const rounded = (await unusedTensors(search)).filter(({ dims }) => sizes.includes(elementCount(dims)));
+  if (rounded.length === 0) return undefined;
+  return new WhenceError(
+    'binding-failed',
+    `The model ${modelName(model)} is quantized: of ${list(rounded)} it holds whole numbers that stand for values nearby.`,
+    { file: model.file, place: `tensor ${rounded[0]!.name}`, mend: unquantized },
+  );
 }
 
 /** A weight, or what is named as a tensor is, whose values are none of the checkpoint's. */
@@ -123,18 +141,14 @@ async function leftOut(search: Search): Promise<WhenceError | undefined> {
   return undefined;
 }
 
-/** Tensors that something computed in the graph may have been made of. */
+/**
+ * Tensors that something computed in the graph may have been made of. Exporters keep what they compute as initializers; what a
+ * Constant node holds was a constant of the program, unless it shows where it came from (`partlyComputed`).
+ */
 async function lost(search: Search): Promise<WhenceError | undefined> {
   const unused = await unusedTensors(search);
   const { model } = search;
-  const isLoose = (count: number, constant: boolean) => count > 1 && !constant;
-  const tables =
-    search.open().some(({ initializer, constant }) => isLoose(elementCount(initializer.dims), constant)) ||
-    model.graph.nodes.some(({ op, attributes: { value } }) => {
-      if (op !== 'Constant' || value?.kind !== 'tensor' || !isFloat(value.value.dtype)) return false;
-      const { data } = value.value;
-      return isLoose(data.length, data instanceof Float32Array && isConstant(data));
-    });
+  const tables = search.open().some(({ initializer, constant }) => elementCount(initializer.dims) > 1 && !constant);
   const numbers = search.open().length > 0;
   const gone = unused.filter(({ dims }) => tables || (numbers && elementCount(dims) === 1));
   if (gone.length === 0) return undefined;

@@ -8,6 +8,8 @@ import type { Search } from './search';
 export const reexport =
   "Export the model again from the last checkpoint: torch.onnx.export(model.eval(), args, 'model.onnx', dynamo=True, optimize=False).";
 
+export const unquantized = `Use the model as it was before it was quantized. ${reexport}`;
+
 const byNamesOnly =
   'The model holds the values of none of the checkpoints, so that only plain weights can be bound, by their names.';
 

@@ -4,6 +4,7 @@ import { functions } from './checks/functions';
 import { indexing } from './checks/indexing';
 import { lowered } from './checks/lowered';
 import { resampling } from './checks/resampling';
+import { shapes } from './checks/shapes';
 import { apart, f32, f64, float, i64, int, ints, node, string } from './checks/tensors';
 import type { GradientCheck } from './gradientCheck';
 
@@ -465,4 +466,5 @@ export const gradientChecks: readonly GradientCheck[] = [
   ...indexing,
   ...lowered,
   ...resampling,
+  ...shapes,
 ];

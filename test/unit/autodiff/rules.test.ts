@@ -8,6 +8,18 @@ test('every rule has a gradient check', () => {
   expect(Object.keys(gradientRules).filter((op) => !checked.has(op))).toEqual([]);
 });
 
+test('every rule has checks of several shapes', () => {
+  const shapesOf = (op: string) =>
+    gradientChecks
+      .filter((check) => check.op === op)
+      .map(({ inputs }) =>
+        Object.values(inputs)
+          .map(({ dims }) => dims.join())
+          .join(' '),
+      );
+  expect(Object.keys(gradientRules).filter((op) => new Set(shapesOf(op)).size < 2)).toEqual([]);
+});
+
 function single(check: GradientCheck): boolean {
   return Object.values(check.inputs).some((tensor) => tensor.dtype === 'float32');
 }
