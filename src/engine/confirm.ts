@@ -30,8 +30,7 @@ export async function confirmBinding(
   weights: Feeds,
 ): Promise<void> {
   if (exportedFrom === undefined) return;
-  const batch = fixedBatch(run.model) ?? Math.min(examples, train.length);
-  const { inputs: data } = await train.batch(range(0, Math.min(batch, train.length)), batch);
+  const data = await firstExamples(run, train);
   const others = await ownWeights(run, weights);
   const [own, bound] = await logitsOf(run, host, weightNames(run, bindings), [
     { ...data, ...weights, ...others },
@@ -52,6 +51,16 @@ export async function confirmBinding(
       mend: "Export the model again: torch.onnx.export(model.eval(), args, 'model.onnx', dynamo=True, optimize=False).",
     },
   );
+}
+
+/** Runs the model on a few examples where a crash of the runtime harms nothing. */
+export async function tryModel(run: OpenRun, host: EngineHost, train: ModelExamples): Promise<void> {
+  if (host.tryGraph) await host.tryGraph(run.model, await firstExamples(run, train));
+}
+
+async function firstExamples(run: OpenRun, train: ModelExamples): Promise<Feeds> {
+  const batch = fixedBatch(run.model) ?? Math.min(examples, train.length);
+  return (await train.batch(range(0, Math.min(batch, train.length)), batch)).inputs;
 }
 
 /** The graph's own weights, those left out that equal the given ones bit by bit: big models are not held in memory twice. */

@@ -1,5 +1,6 @@
 import type { Eigendecomposition } from '../curvature/eigen';
 import type { Files } from '../formats/bytes';
+import type { Model } from '../onnx/graph';
 import type { Feeds, Runtime } from '../onnx/runtime';
 import type { CancelSignal } from '../protocol/cancel';
 import type { ProviderReport } from '../protocol/engineApi';
@@ -11,6 +12,11 @@ export interface EngineHost {
   readonly memory?: number | undefined;
   /** onnxruntime on the CPU: probing, and what any device is compared with. */
   readonly cpu: Runtime;
+  /**
+   * Runs a graph once where a crash or an endless loop of the runtime takes nothing else along; `runtime-failed` for those,
+   * and nothing for what the runtime refuses in an orderly way. Absent where there are no other processes.
+   */
+  readonly tryGraph?: (model: Model, feeds: Feeds) => Promise<void>;
   /**
    * Picks a device that agrees with the CPU on this graph and batch; `requested` is `auto` or a provider's name.
    * @param graph the encoded graph in the form that a provider would run; all forms have the same inputs and outputs

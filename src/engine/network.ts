@@ -11,7 +11,7 @@ import { fixedBatch } from '../onnx/shape';
 import type { ProviderReport } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import type { Problem } from '../protocol/model';
-import { confirmBinding } from './confirm';
+import { confirmBinding, tryModel } from './confirm';
 import { deviceGraph } from './deviceGraph';
 import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
@@ -52,7 +52,7 @@ export class Network {
   }
 
   static async open(run: OpenRun, host: EngineHost, train: ModelExamples): Promise<Network> {
-    const binding = await bind(run, host);
+    const [binding] = await Promise.all([bind(run, host), tryModel(run, host, train)]);
     const { bindings, exportedFrom = run.checkpoints.length - 1 } = binding;
     const ready = await withFrozen(run, bindings);
     const weights = await loadWeights(ready, host, bindings, exportedFrom);

@@ -1,12 +1,11 @@
 import { WhenceError } from '../protocol/errors';
 import { product, sameDims } from './dims';
-import { bytesPerElement } from './dtype';
 import type { Model, TensorType, ValueInfo } from './graph';
 import { TypeResolution } from './resolution';
 import type { Feeds, Runtime, Tensor } from './runtime';
 import { isIndex, staticValues } from './staticValues';
-import { numbersOf, tensorFromBytes } from './tensor';
-import { withInputs } from './weightInputs';
+import { numbersOf } from './tensor';
+import { withInputs, zeroFeeds } from './weightInputs';
 
 /** The static type of a value; `constant` are the elements of a short list of integers that only shapes decide. */
 export interface ProbedType extends TensorType {
@@ -36,7 +35,7 @@ export async function probeTypes(
   const inputs = open.graph.inputs.map((input) => {
     const dims = input.dims?.filter((dim): dim is number => typeof dim === 'number');
     const isWeight = weights.has(input.name) || model.graph.initializers.has(input.name);
-    if (!fed[input.name] && isWeight && dims) fed[input.name] = zeros({ dtype: input.dtype, dims });
+    if (!fed[input.name] && isWeight && dims) Object.assign(fed, zeroFeeds([{ ...input, dims }]));
     return { name: input.name, ...fedType(model, input, fed[input.name]) };
   });
   const resolution = new TypeResolution({ ...open, graph: { ...open.graph, inputs } }, fed, runtime);
@@ -53,12 +52,6 @@ export async function probeTypes(
     types.set(name, { ...types.get(name)!, constant: numbersOf(list) });
   }
   return types;
-}
-
-/** Memory that nothing has written to takes no room. */
-function zeros({ dtype, dims }: TensorType): Tensor {
-  const width = dtype === 'string' ? 0 : bytesPerElement[dtype];
-  return tensorFromBytes(dtype, dims, new Uint8Array(product(dims) * width));
 }
 
 function fedType(model: Model, input: ValueInfo, tensor: Tensor | undefined): TensorType {

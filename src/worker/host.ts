@@ -6,6 +6,7 @@ import { fileError } from './fileErrors';
 import { nodeFiles } from './nodeFiles';
 import { chooseProvider, type ProviderChoice } from './providers';
 import { createRuntime } from './session';
+import { tryGraph } from './trialProcess';
 
 /**
  * This machine, for the engine. `program` is the bundled worker; `eigenThread.mjs` and `eigh.wasm` lie beside it. `device`
@@ -20,6 +21,7 @@ export function nodeHost(program: URL, device?: string, memory?: number): Engine
     files,
     memory,
     cpu: createRuntime('cpu'),
+    tryGraph: (model, feeds) => tryGraph(program, model, feeds),
     chooseProvider(graph, feeds, ofRun) {
       const requested = device ?? ofRun;
       const shapes = Object.entries(feeds).map(([name, { dims }]) => `${name} ${dims.join()}`);
