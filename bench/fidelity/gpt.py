@@ -58,8 +58,11 @@ def example_losses(model, x, _):
 def fisher_losses(model, x, step, index):
     """
     One loss whose squared gradients estimate the Gauss-Newton Hessian of the mean over tokens, (1/T) sum_t E[g_t g_t']: the
-    draws of two tokens are independent, so that the square of sum_t g_t / sqrt(T) is that on average.
+    draws of two tokens are independent, so that the square of sum_t g_t / sqrt(T) is that on average. The empirical Fisher
+    squares the gradients of training itself, and draws nothing.
     """
+    if FISHER == "empirical":
+        return example_losses(model, x, None), torch.ones(1, dtype=model.dtype)
     logits = model(input_ids=x, use_cache=False).logits[0, :-1]
     labels = draw(F.softmax(logits.detach(), 1), SEED, step, index)
     losses = F.cross_entropy(logits, labels, reduction="none")

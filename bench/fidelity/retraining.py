@@ -47,9 +47,11 @@ def collect(folder, subsets, repeats, examples):
     )
     np.save(folder / "masks.npy", masks(subsets, examples).astype(np.float32))
     np.save(folder / "outcomes.npy", values.astype(np.float64))
+    print(f"{subsets} halves, {repeats} retrainings each, {values.shape[2]} queries")
+    if repeats == 1:
+        return
     # One-way analysis of variance: of the variance of a mean over repeats, how much is the subset's own.
     between = values.mean(1).var(0, ddof=1)
     within = values.var(1, ddof=1).mean(0) / repeats
     reliability = np.clip(1 - within / between, 0, 1)
-    print(f"{subsets} halves, {repeats} retrainings each, {values.shape[2]} queries")
     print(f"reliability {reliability.mean():.3f}, the best LDS to be had about {np.sqrt(reliability).mean():.3f}")
