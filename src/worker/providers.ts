@@ -107,11 +107,14 @@ export async function tryProvider(trial: ProviderTrial, provider: string, option
   try {
     return weigh(await measureApart(program, provider, trial, { timeoutMilliseconds, libraryFolders }));
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error);
-    // Where in onnxruntime's own sources it failed says nothing to a user.
-    const reason = message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
-    return { ...unmeasured, reason: `It failed: ${reason}` };
+    return { ...unmeasured, reason: `It failed: ${failureReason(error)}` };
   }
+}
+
+/** Without the place in onnxruntime's own sources where it failed, which says nothing to a user. */
+export function failureReason(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  return message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
 }
 
 function weigh({ difference, cpuSeconds, deviceSeconds }: ProviderMeasurement): Verdict {

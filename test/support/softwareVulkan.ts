@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { encodeModel } from '../../src/onnx/encode';
 import { type CheckProcess, startCheck } from '../../src/worker/checkProcess';
-import { acceptedDifference } from '../../src/worker/providers';
+import { acceptedDifference, failureReason } from '../../src/worker/providers';
 import { bundle } from './bundle';
 import { modelOf, perceptron } from './tinyModel';
 import { randomBatch } from './tinySubject';
@@ -99,7 +99,7 @@ async function failureOf(checker: URL): Promise<string | undefined> {
     const { difference } = await check.measure('webgpu', trial, 60_000);
     return difference <= acceptedDifference ? undefined : `its numbers differ by ${difference}`;
   } catch (error) {
-    const [line = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
+    const [line = ''] = failureReason(error).split('\n');
     return line;
   } finally {
     check.end();
