@@ -28,7 +28,7 @@ export interface MemoryBudget {
 }
 
 /** Megabytes, where neither the run nor the user says. */
-export const defaultMemory = 2048;
+const defaultMemory = 2048;
 
 /** What Node, onnxruntime and the program itself take, and what allocators hold back. */
 const base = 256 * 2 ** 20;
@@ -38,6 +38,8 @@ const weightCopies = 3;
 const mostQueries = 16;
 /** What has to be left for batches and for what is kept. */
 const least = 48 * 2 ** 20;
+/** Needs are told in steps of this many megabytes. */
+const step = 64;
 
 /**
  * Divides a budget. Shares are fractions of what is left beside the program and the weights, except that the widest layer gets
@@ -46,14 +48,8 @@ const least = 48 * 2 ** 20;
  * @param weights bytes of the model's weights
  */
 export function divideMemory(megabytes: number, sites: readonly Site[], weights: number, file: string): MemoryBudget {
-  const available = megabytes * 2 ** 20 - base - weightCopies * weights;
-  const most = (of: (site: Site) => number) => sites.reduce((largest, site) => Math.max(largest, of(site)), 0);
-  const curvature = Math.max((2 / 7) * available, most(covarianceBytes), most(factorBytes));
-  const queries = Math.max((3 / 28) * available, most(queryBytes));
-  const rest = available - curvature - queries;
-  const solver = most(({ inputs, outputs }) => solverBytes(Math.max(inputs, outputs)));
-  const missing = Math.max(least - rest, solver - (curvature + queries + rest / 2));
-  if (missing > 0) throw tooSmall(megabytes, missing, sites, file);
+  const { curvature, queries, rest, solver, suffices } = sharesOf(megabytes, sites, weights);
+  if (!suffices) throw tooSmall(megabytes, sites, weights, file);
   return {
     megabytes,
     weights,
@@ -63,11 +59,34 @@ export function divideMemory(megabytes: number, sites: readonly Site[], weights:
     batch: (3 / 17) * rest,
     curvature,
     queries,
-    solver: Math.max(solver, curvature + queries + (3 / 17) * rest),
+    // The other half of the curvature's share holds the matrices themselves.
+    solver: Math.max(solver, curvature / 2 + queries + (3 / 17) * rest),
   };
 }
 
-/** A run's budget: what its user allows this machine, else what `whence.json` says, else the default. */
+/** Megabytes that a model cannot do without. */
+export function neededMemory(sites: readonly Site[], weights: number): number {
+  let megabytes = step;
+  while (!sharesOf(megabytes, sites, weights).suffices) megabytes += step;
+  return megabytes;
+}
+
+function sharesOf(megabytes: number, sites: readonly Site[], weights: number) {
+  const available = megabytes * 2 ** 20 - base - weightCopies * weights;
+  const most = (of: (site: Site) => number) => sites.reduce((largest, site) => Math.max(largest, of(site)), 0);
+  const curvature = Math.max((2 / 7) * available, most(covarianceBytes), most(factorBytes));
+  const queries = Math.max((3 / 28) * available, most(queryBytes));
+  const rest = available - curvature - queries;
+  const solver = most(({ inputs, outputs }) => solverBytes(Math.max(inputs, outputs)));
+  // A quarter of the rest is neither kept for later queries nor in the matrices that wait for their turn.
+  const suffices = rest >= least && solver <= curvature / 2 + queries + rest / 4;
+  return { curvature, queries, rest, solver, suffices };
+}
+
+/**
+ * A run's budget: what its user allows this machine, else what `whence.json` says, else the default, or more where the model
+ * cannot do with that.
+ */
 export function memoryOf(
   { config, path }: Pick<OpenRun, 'config' | 'path'>,
   { memory }: Pick<EngineHost, 'memory'>,
@@ -75,7 +94,8 @@ export function memoryOf(
   weights: Feeds,
 ): MemoryBudget {
   const bytes = Object.values(weights).reduce((sum, { data }) => sum + data.byteLength, 0);
-  return divideMemory(memory ?? config.memory ?? defaultMemory, sites, bytes, path);
+  const allowed = memory ?? config.memory ?? Math.max(defaultMemory, neededMemory(sites, bytes));
+  return divideMemory(allowed, sites, bytes, path);
 }
 
 /** How many queries' gradients are fetched at once: those of sites with several positions come in full. */
@@ -83,7 +103,7 @@ export function queriesAtOnce({ queries }: MemoryBudget, sites: readonly Site[])
   const full = sites.filter((site) => !isRankOne(site)).map(({ inputs, outputs }) => inputs * outputs);
   const all = full.reduce((sum, weights) => sum + weights, 0);
   // More than fit are scored part by part.
-  const together = Math.max(...full, Math.min(all, queries / 12));
+  const together = Math.max(...full, Math.min(all, queries / 20));
   return Math.max(1, Math.min(mostQueries, Math.floor(queries / (8 * together))));
 }
 
@@ -102,9 +122,12 @@ export function factorBytes({ inputs, outputs }: Site): number {
   return 8 * (inputs ** 2 + outputs ** 2) + 12 * inputs * outputs + 4 * Math.max(inputs, outputs) ** 2;
 }
 
-/** Bytes of one query's gradient at a site: as it is handed on, as it is scored, and one between the two. */
-export function queryBytes({ inputs, outputs }: Site): number {
-  return 12 * inputs * outputs;
+/**
+ * Bytes of one query's gradient at a site: as it is handed on, as it is scored, and one between the two; with several positions
+ * also two that the score graph makes of it.
+ */
+export function queryBytes(site: Site): number {
+  return (isRankOne(site) ? 12 : 20) * site.inputs * site.outputs;
 }
 
 /** Bytes that decomposing a matrix n wide takes beside the matrix: LAPACK's copy and workspace, and the answer. */
@@ -112,12 +135,12 @@ export function solverBytes(n: number): number {
   return 5 * 8 * n ** 2 + 24 * 2 ** 20;
 }
 
-function tooSmall(megabytes: number, missing: number, sites: readonly Site[], file: string): WhenceError {
+function tooSmall(megabytes: number, sites: readonly Site[], weights: number, file: string): WhenceError {
   const widest = sites.reduce<Site | undefined>(
     (found, site) => (found && found.inputs * found.outputs >= site.inputs * site.outputs ? found : site),
     undefined,
   );
-  const needed = Math.ceil((megabytes + missing / 2 ** 20) / 64) * 64;
+  const needed = neededMemory(sites, weights);
   const layer = widest ? `; its largest layer, ${widest.weight}, is ${widest.outputs} by ${widest.inputs}` : '';
   return new WhenceError(
     'out-of-memory',

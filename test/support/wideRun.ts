@@ -1,13 +1,14 @@
 import { node, type TinyModel } from './tinyModel';
 
-/** Wide enough that the smallest budgets hold only some of its layers: two layers with three positions each, and one with one. */
+/** Wide enough that the smallest budgets hold only some of its layers: three layers with three positions each, and one with one. */
 export const wide: TinyModel = {
   example: [3, 4],
   weights: {
     'first.weight': [4, 800],
     'first.bias': [800],
-    'second.weight': [800, 650],
-    'fc.weight': [3, 650],
+    'second.weight': [800, 700],
+    'third.weight': [700, 800],
+    'fc.weight': [3, 800],
     'fc.bias': [3],
   },
   nodes: [
@@ -16,7 +17,9 @@ export const wide: TinyModel = {
     node('Tanh', ['shifted'], 'active'),
     node('MatMul', ['active', 'second.weight'], 'second'),
     node('Tanh', ['second'], 'states'),
-    node('ReduceMean', ['states'], 'pooled', { axes: [1], keepdims: 0 }),
+    node('MatMul', ['states', 'third.weight'], 'third'),
+    node('Tanh', ['third'], 'last'),
+    node('ReduceMean', ['last'], 'pooled', { axes: [1], keepdims: 0 }),
     node('Gemm', ['pooled', 'fc.weight', 'fc.bias'], 'logits', { transB: 1 }),
   ],
   classes: 3,

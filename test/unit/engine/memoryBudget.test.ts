@@ -30,7 +30,7 @@ async function scoresOf({ attribution, examples }: Loaded, method: MethodName) {
 }
 
 /** So little that the layers' curvature has to be fitted, and their queries scored, in several parts. */
-const scarce = 345;
+const scarce = 400;
 
 describe('a run in parts', { timeout: 240_000 }, () => {
   let whole: Loaded;
@@ -38,21 +38,20 @@ describe('a run in parts', { timeout: 240_000 }, () => {
   beforeAll(async () => {
     whole = await loadedRun(2048);
     parts = await loadedRun(scarce);
-  });
+  }, 120_000);
 
   test('really is cut', () => {
     const bytesOf = ({ inputs, outputs }: { inputs: number; outputs: number }) => 12 * (inputs ** 2 + outputs ** 2);
     const { training, memory } = parts.network;
-    expect(cutSites(training, [0, 1, 2], [{ bytes: memory.curvature, of: bytesOf }]).length).toBeGreaterThan(1);
+    expect(cutSites(training, [0, 1, 2, 3], [{ bytes: memory.curvature, of: bytesOf }]).length).toBeGreaterThan(1);
     const { training: other, memory: ample } = whole.network;
-    expect(cutSites(other, [0, 1, 2], [{ bytes: ample.curvature, of: bytesOf }])).toHaveLength(1);
+    expect(cutSites(other, [0, 1, 2, 3], [{ bytes: ample.curvature, of: bytesOf }])).toHaveLength(1);
   });
 
-  test.for(['source', 'influence-functions', 'tracin'] as const)('has the scores of the whole (%s)', async (method) => {
+  test.for(['source', 'tracin'] as const)('has the scores of the whole (%s)', async (method) => {
     const [expected, found] = [await scoresOf(whole, method), await scoresOf(parts, method)];
     found.bySegment.forEach((scores, segment) => {
-      // Directions without any curvature are as good as random, and an inverse makes most of them.
-      expect(relativeError(scores, expected.bySegment[segment]!)).toBeLessThan(5e-3);
+      expect(relativeError(scores, expected.bySegment[segment]!)).toBeLessThan(1e-4);
     });
   });
 
@@ -91,7 +90,7 @@ describe('the division', () => {
       const memory = divideMemory(megabytes, sites, 2 ** 20, 'whence.json');
       const { inputs, gradients, factors, batch, curvature, queries } = memory;
       expect(inputs + gradients + factors + batch + curvature + queries).toBeLessThan((megabytes - 256) * 2 ** 20);
-      expect(curvature).toBeGreaterThan(12 * (800 ** 2 + 650 ** 2));
+      expect(curvature).toBeGreaterThan(12 * (800 ** 2 + 700 ** 2));
     }
   });
 
@@ -107,6 +106,7 @@ describe('the division', () => {
     }
     expect(needed).toBeGreaterThan(600);
     expect(() => divideMemory(needed, large, 2 ** 26, 'whence.json')).not.toThrow();
+    expect(() => divideMemory(needed - 64, large, 2 ** 26, 'whence.json')).toThrow(/needs about/);
   });
 });
 
