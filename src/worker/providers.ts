@@ -81,6 +81,7 @@ function trialOf({ graph, feeds }: DeviceGraph, provider: string): ProviderTrial
 function mendOf(provider: string, { measured }: Verdict): string {
   const other = 'set "device" to "auto" or "cpu"';
   if (measured) return `No run is computed with wrong numbers: ${other}.`;
+  if (!builtProviders().includes(provider)) return 'Set "device" to "auto" or "cpu".';
   const install = provider === 'cuda' ? 'Run "Whence: Set Up GPU" (or whence setup-gpu)' : 'Install its driver';
   return `${install}, or ${other}.`;
 }
@@ -114,6 +115,9 @@ export async function tryProvider(trial: ProviderTrial, provider: string, option
 /** Without the place in onnxruntime's own sources where it failed, which says nothing to a user. */
 export function failureReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
+  if (/Failed to load shared library/.test(message)) {
+    return "its libraries are not installed, or the system's loader does not find what they need.";
+  }
   return message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
 }
 
@@ -124,13 +128,13 @@ function weigh({ difference, cpuSeconds, deviceSeconds }: ProviderMeasurement): 
     ? `by ${difference.toExponential(1)} of the largest value`
     : 'in NaN or shape';
   const numbers = `it differs from the CPU ${apart} (at most ${acceptedDifference.toExponential(0)} is accepted)`;
-  const times = `one batch takes ${milliseconds(deviceSeconds)}, on the CPU ${milliseconds(cpuSeconds)}`;
+  const times = `one batch takes ${duration(deviceSeconds)}, on the CPU ${duration(cpuSeconds)}`;
   const verdict = usable ? (faster ? 'right and faster' : 'right but slower') : 'wrong';
   return { usable, faster, measured: true, reason: `${verdict}: ${numbers}; ${times}.` };
 }
 
-function milliseconds(seconds: number): string {
-  return `${(seconds * 1000).toPrecision(3)} ms`;
+function duration(seconds: number): string {
+  return seconds < 1 ? `${Number((seconds * 1000).toPrecision(3))} ms` : `${Number(seconds.toPrecision(3))} s`;
 }
 
 function report(provider: string, chosen: boolean, reason: string): ProviderReport {
