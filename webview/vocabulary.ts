@@ -156,3 +156,10 @@ export function methodMeaning({ influence }: InfluenceResult): string {
       return 'The gradient dot product is of the last checkpoint alone, without curvature or scale.';
   }
 }
+
+/** What truncating queries to a rank cost; nothing where they are whole. */
+export function truncationMeaning({ influence: { truncation } }: InfluenceResult): string {
+  if (!truncation) return '';
+  const share = (100 * truncation.relativeError).toPrecision(2);
+  return `Queries are cut to rank ${truncation.rank}, which leaves out ${share} % of their norm.`;
+}

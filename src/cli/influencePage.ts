@@ -11,6 +11,7 @@ import {
   placeName,
   predictionWords,
   signed,
+  truncationWords,
 } from './words';
 
 /** An influence as one HTML page that needs nothing else: no script, no file, no network. */
@@ -27,6 +28,7 @@ export function influencePage(influence: Influence, run: TrainingRun): string {
     ['Method', methodNames[method]],
     ['Measurement', measurementName(measurement, run.classes)],
     ['Training examples scored', String(influence.examples)],
+    ...(influence.truncation ? [['Truncated', truncationWords(influence.truncation)]] : []),
     ['Segments', segments.map(({ from, to }) => `${from}–${to}`).join(', ') || 'none'],
   ];
   const segmentNames = segments.map(({ from, to }) => `steps ${from} to ${to}`);

@@ -1,7 +1,7 @@
 import type { InfluenceChoice, InfluenceResult } from '../../../src/protocol/viewApi';
 import { element } from '../../element';
 import { dropdown } from '../../ui';
-import { measurementChoices, measurementMeaning, methodMeaning, methods } from '../../vocabulary';
+import { measurementChoices, measurementMeaning, methodMeaning, methods, truncationMeaning } from '../../vocabulary';
 
 /** Which method, which measurement, and what its numbers mean. */
 export function pickers(result: InfluenceResult, choose: (choice: InfluenceChoice) => void): HTMLElement {
@@ -26,6 +26,10 @@ export function pickers(result: InfluenceResult, choose: (choice: InfluenceChoic
         measurementPicker,
       ),
     ),
-    element('p', { class: 'meaning' }, `${measurementMeaning(result)} ${methodMeaning(result)}`),
+    element(
+      'p',
+      { class: 'meaning' },
+      `${measurementMeaning(result)} ${methodMeaning(result)} ${truncationMeaning(result)}`.trim(),
+    ),
   );
 }
