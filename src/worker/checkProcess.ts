@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { childPort } from '../protocol/childPort';
 import { connect } from '../protocol/connection';
@@ -41,6 +42,10 @@ export function startCheck(program: URL, libraryFolders: readonly string[] = [])
     env: { ...process.env, ...(path ? { LD_LIBRARY_PATH: path } : {}) },
   });
   const connection = connect<CheckApi>(childPort(child), { peer: 'The process that tried it' });
+  let words = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    words = (words + chunk.toString()).slice(-4000);
+  });
   return {
     async measure(provider, trial, timeoutMilliseconds) {
       let timer: NodeJS.Timeout | undefined;
@@ -51,6 +56,8 @@ export function startCheck(program: URL, libraryFolders: readonly string[] = [])
       });
       try {
         return await Promise.race([connection.remote.measure({ provider, trial }), late]);
+      } catch (error) {
+        throw await withLoaderWords(error, () => words);
       } finally {
         clearTimeout(timer);
       }
@@ -61,6 +68,16 @@ export function startCheck(program: URL, libraryFolders: readonly string[] = [])
     },
   };
 }
+
+/** onnxruntime says on stderr alone which library the system's loader did not find; that may come after its answer. */
+async function withLoaderWords(error: unknown, words: () => string): Promise<unknown> {
+  if (!(error instanceof WhenceError) || !error.message.includes('load shared library')) return error;
+  await pause(stderrMilliseconds);
+  const said = [...words().matchAll(/ with error: (.+)/g)].at(-1)?.[1];
+  return said ? new WhenceError(error.code, `${error.message}: ${said}`, error.details, { cause: error }) : error;
+}
+
+const stderrMilliseconds = 200;
 
 export interface MeasureOptions {
   readonly timeoutMilliseconds: number;

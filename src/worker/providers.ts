@@ -115,8 +115,12 @@ export async function tryProvider(trial: ProviderTrial, provider: string, option
 /** Without the place in onnxruntime's own sources where it failed, which says nothing to a user. */
 export function failureReason(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  if (/Failed to load shared library/.test(message)) {
-    return "its libraries are not installed, or the system's loader does not find what they need.";
+  const unloaded = /load shared library(?:: (?<why>.+))?/.exec(message);
+  if (unloaded) {
+    const missing = /(lib[\w-]+\.so[.\d]*): cannot open shared object file/.exec(unloaded.groups?.why ?? '')?.[1];
+    if (!missing) return `its libraries cannot be loaded: ${unloaded.groups?.why ?? 'they are not installed'}.`;
+    const own = missing.includes('onnxruntime_providers');
+    return own ? 'its libraries are not installed.' : `the system's loader does not find ${missing}.`;
   }
   return message.replace(/\S*onnxruntime_src\S* .*? was false\. /s, '').trim();
 }
