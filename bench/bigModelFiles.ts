@@ -58,6 +58,8 @@ export async function writeBigRun(model: BigModel): Promise<string> {
     data: { train: { format: 'csv', file: 'train.csv' }, test: { format: 'csv', file: 'train.csv' } },
     optimizer: { kind: 'sgd', learningRate: 0.01 },
     segments: 1,
+    // What curvature would take, were it asked for: a run states it beforehand.
+    memory: 12_000,
   };
   await writeFile(join(folder, 'whence.json'), JSON.stringify(config));
   return folder;

@@ -135,13 +135,16 @@ function dimension(
   return value.case === 'dimParam' && value.value ? value.value : null;
 }
 
-/** Nodes without a name get one, for messages; no two are the same, which onnxruntime would refuse. */
+/** Nodes without a name, or with that of another, get one, for messages: onnxruntime refuses two of the same name. */
 export function decodeNodes(protos: readonly NodeProto[], file: string): readonly Node[] {
   const names = new Set(protos.map((proto) => proto.name));
+  const used = new Set<string>();
   return protos.map((proto, index) => {
-    let name = proto.name || `${proto.opType}_${index}`;
-    while (!proto.name && names.has(name)) name += '_';
+    const isTaken = proto.name !== '' && used.has(proto.name);
+    let name = isTaken ? `${proto.name}_${index}` : proto.name || `${proto.opType}_${index}`;
+    while (name !== proto.name && names.has(name)) name += '_';
     names.add(name);
+    used.add(name);
     return decodeNode(proto, name, file);
   });
 }

@@ -8,6 +8,7 @@ import { shapeOf, withShapes } from './knownShapes';
 import type { Feeds, Runtime, Tensor } from './runtime';
 import { withSlices } from './sequenceParts';
 import { bytesOfType, checkLive, checkValue, immeasurable } from './sizes';
+import { isFixed } from './staticValues';
 import { bytesOf, numbersOf } from './tensor';
 import { neededFor } from './topology';
 
@@ -57,7 +58,7 @@ export class TypeResolution {
       const open = this.frontier();
       if (open.length === 0) break;
       if (work > mostWork) throw this.tooDeep(open[0]!);
-      const deciding = [...new Set(open.flatMap((node) => this.deciding(node)))];
+      const deciding = [...new Set([...open.flatMap((node) => this.deciding(node)), ...this.ahead()])];
       const blind = open.filter((node) => this.deciding(node).length === 0);
       const unbounded = blind.find(({ op }) => growing.has(op));
       if (unbounded) throw immeasurable(unbounded, this.open(unbounded)[0]!, this.model.file);
@@ -195,6 +196,24 @@ export class TypeResolution {
         !this.model.graph.initializers.has(name)
       );
     });
+  }
+
+  /** Short values behind the frontier that decide shapes there and can be computed already: of constants and known shapes. */
+  private ahead(): readonly string[] {
+    const fixed = new Set([...this.model.graph.initializers.keys(), ...this.shapes.keys(), ...this.values.keys()]);
+    const seen = new Set(fixed);
+    const wanted: string[] = [];
+    for (const node of this.model.graph.nodes) {
+      if (this.open(node).length > 0) wanted.push(...node.inputs.filter((name) => fixed.has(name) && !seen.has(name)));
+      const isShort = node.outputs.every((name) => product(this.types.get(name)?.dims ?? [Infinity]) <= longestShape);
+      if (!isShort || !isFixed(node, fixed)) continue;
+      for (const name of node.outputs) {
+        fixed.add(name);
+        // Inference sees for itself what a Constant node holds.
+        if (node.op === 'Constant') seen.add(name);
+      }
+    }
+    return wanted;
   }
 
   private async look(names: readonly string[]): Promise<void> {

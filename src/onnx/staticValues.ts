@@ -30,8 +30,13 @@ export function staticValues(model: Model): ReadonlySet<string> {
 }
 
 function isStatic(node: Node, found: ReadonlySet<string>): boolean {
+  return (node.domain === '' && ofShapes.has(node.op)) || isFixed(node, found);
+}
+
+/** Whether a node's outputs are fixed by those of its inputs that are. */
+export function isFixed(node: Node, fixed: ReadonlySet<string>): boolean {
   if (node.domain !== '' || hasBody(node) || random.has(node.op)) return false;
-  return ofShapes.has(node.op) || node.inputs.every((input) => input === '' || found.has(input));
+  return node.inputs.every((input) => input === '' || fixed.has(input));
 }
 
 /** Types that axes, shapes and flags come in. */

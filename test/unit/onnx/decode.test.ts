@@ -189,6 +189,17 @@ describe('topology', () => {
     expect(decode(file({ node })).graph.nodes.map(({ name }) => name)).toEqual(['Exp_1', 'Exp_1_']);
   });
 
+  test('nodes of one name get names of their own', () => {
+    const names = ['n', 'n', 'n_1', 'n'];
+    const node = names.map((name, index) => ({
+      name,
+      opType: 'Exp',
+      input: [index === 0 ? 'x' : `v${index - 1}`],
+      output: [index === 3 ? 'y' : `v${index}`],
+    }));
+    expect(decode(file({ node })).graph.nodes.map(({ name }) => name)).toEqual(['n', 'n_1_', 'n_1', 'n_3']);
+  });
+
   test('a chain of 100,000 nodes in reverse', () => {
     const steps = Array.from({ length: 100_000 }, (_, i) => [`v${i}`, i === 99_999 ? 'y' : `v${i + 1}`] as const);
     const input = [{ name: 'v0', type: vector }];
@@ -198,7 +209,7 @@ describe('topology', () => {
   test.each([
     ['a cycle', { node: chain(['x', 'a'], ['b', 'c'], ['c', 'b'], ['a', 'y']) }, 'node b>c'],
     ['a node that reads itself', { node: chain(['y', 'y']) }, 'node y>y'],
-    ['a value defined twice', { node: chain(['x', 'y'], ['x', 'y']) }, 'node x>y'],
+    ['a value defined twice', { node: chain(['x', 'y'], ['x', 'y']) }, 'node x>y_1'],
     ['a value defined by a node and the input', { node: chain(['x', 'y'], ['y', 'x']) }, 'node y>x'],
     ['a value that nothing defines', { node: chain(['z', 'y']) }, 'node z>y'],
     ['an output that nothing defines', { output: [{ name: 'z', type: vector }] }, 'output z'],
