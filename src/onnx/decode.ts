@@ -17,6 +17,7 @@ import {
 } from './proto/onnx_pb';
 import { sourceOf } from './source';
 import { sortNodes } from './topology';
+import { explicitPadding } from './upgrade';
 
 export const oldestOpset = 13;
 export const newestOpset = 23;
@@ -145,7 +146,7 @@ export function decodeNodes(protos: readonly NodeProto[], file: string): readonl
     while (name !== proto.name && names.has(name)) name += '_';
     names.add(name);
     used.add(name);
-    return decodeNode(proto, name, file);
+    return explicitPadding(decodeNode(proto, name, file));
   });
 }
 
