@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Algebra } from '../src/curvature/algebra';
 import { range } from '../src/engine/examples';
 import { type LoadedRun, LoadedRuns } from '../src/engine/loadedRun';
 import { Task } from '../src/engine/task';
 import { nodeHost } from '../src/worker/host';
+import { matmulPeak } from './peak';
 
 /**
  * Times this engine on a run, stage by stage, and prints one JSON object: `node tools/run.mjs bench/engineRun.ts FOLDER
@@ -58,7 +58,9 @@ function phased(): { task: Task; end: (flops: Readonly<Record<string, number>>) 
 }
 
 const host = nodeHost(pathToFileURL(resolve('dist/worker.mjs')), 'cpu');
-const peak = await matmulPeak();
+const measurePeak = await matmulPeak(host.cpu);
+let peak = 0;
+for (let i = 0; i < 4; i++) peak = Math.max(peak, (await measurePeak()).gflops);
 const loaded = await stage('reading', () => new LoadedRuns(host).get(join(folder, 'whence.json')));
 const flops = countFlops(loaded, queryCount);
 
@@ -94,20 +96,6 @@ await stage(
 );
 
 console.log(JSON.stringify({ stages, peak_gflops: peak, peak_rss_mb: process.resourceUsage().maxRSS / 1024 }));
-
-/** GFLOP/s of one large product on the same threads: what the processor gives at best. */
-async function matmulPeak(): Promise<number> {
-  const algebra = await Algebra.open(host.cpu);
-  const n = 2048;
-  const square = { dims: [n, n], values: new Float32Array(n * n).fill(0.5) };
-  let best = 0;
-  for (let i = 0; i < 4; i++) {
-    const started = performance.now();
-    await algebra.multiply(square, square);
-    best = Math.max(best, (2 * n ** 3) / ((performance.now() - started) / 1000) / 1e9);
-  }
-  return best;
-}
 
 /** Multiply-adds that the stages need, twice: products only, as they are really run. */
 function countFlops({ network, run, examples }: LoadedRun, queries: number) {

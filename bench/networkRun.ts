@@ -38,24 +38,25 @@ answer({
   flops: countFlops(subject, draws, queries),
 });
 for await (const line of createInterface({ input: process.stdin })) {
-  if (line === 'peak') answer({ gflops: await peak() });
-  else answer({ wall_s: await time(line as Stage), peak_rss_mb: process.resourceUsage().maxRSS / 1024 });
+  if (line === 'peak') answer({ ...(await peak()) });
+  else answer({ ...(await time(line as Stage)), peak_rss_mb: process.resourceUsage().maxRSS / 1024 });
 }
 
 function answer(value: Readonly<Record<string, unknown>>): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
 }
 
-async function time(stage: Stage): Promise<number> {
+async function time(stage: Stage): Promise<{ readonly wall_s: number; readonly cpu_s: number }> {
   let session = sessions.get(stage);
   if (!session) {
     session = await runtime.createSession(encodeModel(graphs[stage]()));
     sessions.set(stage, session);
   }
   const own = Object.fromEntries(session.inputs.map((name) => [name, feeds[name]!]));
-  const started = performance.now();
+  const [started, before] = [performance.now(), process.cpuUsage()];
   await session.run(own);
-  return (performance.now() - started) / 1000;
+  const { user, system } = process.cpuUsage(before);
+  return { wall_s: (performance.now() - started) / 1000, cpu_s: (user + system) / 1e6 };
 }
 
 /** What the taps read beside the model's inputs: any numbers of the right shapes, since no time depends on them. */

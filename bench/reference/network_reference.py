@@ -2,7 +2,7 @@
 
     python network_reference.py NETWORK --sites WEIGHT,... [--batch 64] [--threads 2] [--queries 100]
 
-Answers one line of JSON, {"wall_s", "peak_rss_mb"}, for each line on standard input that names a stage: `taps`, `covariances`,
+Answers one line of JSON, {"wall_s", "cpu_s", "peak_rss_mb"}, for each line on standard input that names a stage: `taps`, `covariances`,
 `eigenvalues`, `scores`, `products`. Activations and the gradients of the sites' outputs come from autograd with hooks; no
 parameter requires a gradient, so that autograd computes none that nobody reads. `products` is `scores` without that pass.
 
@@ -167,11 +167,11 @@ def main():
         "products": passes.products,
     }
     for line in sys.stdin:
-        started = time.perf_counter()
+        started, before = time.perf_counter(), time.process_time()
         stages[line.strip()]()
-        wall = time.perf_counter() - started
+        wall, cpu = time.perf_counter() - started, time.process_time() - before
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({"wall_s": wall, "peak_rss_mb": peak}), flush=True)
+        print(json.dumps({"wall_s": wall, "cpu_s": cpu, "peak_rss_mb": peak}), flush=True)
 
 
 if __name__ == "__main__":
