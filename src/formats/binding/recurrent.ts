@@ -40,15 +40,17 @@ async function bindWeight(search: Search, weight: Weight | undefined, order: rea
 /** [directions, 2 · gates · hidden]: the input's biases, then the recurrent ones. */
 async function bindBias(search: Search, node: Node, order: readonly number[]): Promise<void> {
   const bias = search.openWeight(node.inputs[3]);
+  if (!bias) return;
+  // Large weights are not folded, but moved by nodes: then no names tell equal biases apart.
   const [input, recurrent] = [1, 2].map((at) => search.bound.get(node.inputs[at] ?? ''));
-  if (!bias || !input || !recurrent) return;
   const { initializer } = bias;
   const [directions, both] = initializer.dims;
   const rows = both! / 2;
   const content = await search.values.ofInitializer(initializer);
   const parts: Expression[] = [];
   for (let half = 0; half < 2 * directions!; half++) {
-    const weight = layerTensorsOf(half % 2 === 0 ? input : recurrent)[Math.floor(half / 2)];
+    const own = half % 2 === 0 ? input : recurrent;
+    const weight = own && layerTensorsOf(own)[Math.floor(half / 2)];
     const block = content.subarray(half * rows, (half + 1) * rows);
     const ref = await findTensor(search, block, [rows], order, weight?.replace('weight', 'bias'));
     if (!ref) break;

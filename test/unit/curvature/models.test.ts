@@ -52,6 +52,7 @@ const leftOut: Readonly<Record<string, readonly RegExp[]>> = {
   states: [/^decay$/, /^skip$/],
   swin: [/norm\.(weight|bias)$/, /table$/],
   table: [/norm[12]?\.(weight|bias)$/, /^head\.2\.(weight|bias)$/, /^columns$/, /^values\.\d\.weight$/],
+  wide: [],
   'vit-eager': [/layernorm(_\w+)?\.(weight|bias)$/, /cls_token$/, /position_embeddings$/],
   'vit-sdpa': [/layernorm(_\w+)?\.(weight|bias)$/, /cls_token$/, /position_embeddings$/],
 };
