@@ -15,9 +15,8 @@ export async function setUpGpu(worker: vscode.Uri, restartEngine: () => Promise<
   const { gpu, end } = start(worker);
   try {
     const { cudaLibraries, gpuPackages } = readSettings();
-    const report = await working((options) => gpu.look({ folders: cudaLibraries }, options));
-    if (report.unsupported) throw new WhenceError('provider-unavailable', report.unsupported);
-    if (report.parts.some(({ found }) => !found)) return await sayMissing(report);
+    const report = await lookWithUser(gpu, cudaLibraries);
+    if (!report) return;
     if (!report.installed) {
       const source = gpuPackages ? { source: gpuPackages } : {};
       const download = await working((options) => gpu.describe(source, options));
@@ -74,7 +73,21 @@ async function working<T>(work: (options: CallOptions) => Promise<T>): Promise<T
   });
 }
 
-async function sayMissing({ parts }: GpuReport): Promise<void> {
+/** Until all is there, or the user has no more folders to name. */
+async function lookWithUser(gpu: RemoteApi<GpuApi>, known: readonly string[]): Promise<GpuReport | undefined> {
+  let folders = known;
+  for (;;) {
+    const report = await working((options) => gpu.look({ folders }, options));
+    if (report.unsupported) throw new WhenceError('provider-unavailable', report.unsupported);
+    if (report.parts.every(({ found }) => found)) return report;
+    const named = await namedWhereMissing(report);
+    if (named.length === 0) return undefined;
+    folders = [...named, ...folders];
+  }
+}
+
+/** Says what is missing, and asks for the folders that it may be in. */
+async function namedWhereMissing({ parts }: GpuReport): Promise<readonly string[]> {
   const detail = parts
     .map(({ name, found, detail: what, mend }) =>
       found
@@ -82,10 +95,18 @@ async function sayMissing({ parts }: GpuReport): Promise<void> {
         : vscode.l10n.t('{0}: missing, {1}. {2}', name, what, mend ?? ''),
     )
     .join('\n\n');
-  const settings = vscode.l10n.t('Name Folders…');
+  const name = vscode.l10n.t('Name Folders…');
   const message = vscode.l10n.t('CUDA cannot be set up yet; nothing was downloaded.');
-  const chosen = await vscode.window.showWarningMessage(message, { modal: true, detail }, settings);
-  if (chosen) await vscode.commands.executeCommand('workbench.action.openSettings', 'whence.cudaLibraries');
+  const chosen = await vscode.window.showWarningMessage(message, { modal: true, detail }, name);
+  if (chosen !== name) return [];
+  const title = vscode.l10n.t('Folders with CUDA 12 and cuDNN 9');
+  const picked = await vscode.window.showOpenDialog({
+    title,
+    canSelectFolders: true,
+    canSelectFiles: false,
+    canSelectMany: true,
+  });
+  return (picked ?? []).map(({ fsPath }) => fsPath);
 }
 
 async function agreed({ url, bytes, sha512, files }: GpuDownload, { folder, parts }: GpuReport): Promise<boolean> {
