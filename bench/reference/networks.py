@@ -56,7 +56,9 @@ class Gpt(nn.Module):
         super().__init__()
         from transformers import GPT2Config, GPT2LMHeadModel
 
-        self.model = GPT2LMHeadModel(GPT2Config(vocab_size=WORDS, n_positions=TOKENS, n_embd=128, n_layer=2, n_head=2))
+        self.model = GPT2LMHeadModel(GPT2Config(
+            vocab_size=WORDS, n_positions=TOKENS, n_embd=128, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0,
+        ))  # fmt: skip
 
     def forward(self, x):
         return self.model(input_ids=x, use_cache=False, return_dict=False)[0]
