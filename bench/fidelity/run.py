@@ -26,7 +26,7 @@ def settle(task, args):
     kept = args.folder / "task.json"
     if args.action == "make":
         args.folder.mkdir(parents=True, exist_ok=True)
-        given = {"EPOCHS": args.epochs, "HIDDEN": args.hidden, "FISHER": args.fisher}
+        given = {"EPOCHS": args.epochs, "FLOOR": args.floor, "HIDDEN": args.hidden, "FISHER": args.fisher}
         kept.write_text(json.dumps({name: value for name, value in given.items() if value is not None}) + "\n")
     for name, value in json.loads(kept.read_text()).items():
         setattr(task, name, value)
@@ -39,6 +39,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path, help="where make takes its examples from")
     parser.add_argument("--epochs", type=int, help="of make, and what follows on its folder; unless given, the task's own")
+    parser.add_argument("--floor", type=float, help="likewise: the part of the learning rate that is left at the end")
     parser.add_argument("--hidden", type=int, help="likewise: width of the CNN's hidden Linear layer, or 0")
     parser.add_argument("--fisher", choices=("sampled", "empirical"), help="likewise: the GPT's")
     parser.add_argument("--subsets", type=int, default=60)

@@ -1,4 +1,4 @@
-"""Training that both tasks share: SGD with momentum, a learning rate that falls along a cosine to a tenth."""
+"""Training that both tasks share: SGD with momentum, a learning rate that falls along a cosine."""
 
 import csv
 import json
@@ -12,7 +12,8 @@ CHECKPOINTS = 6
 
 def learning_rates(task, steps):
     """The rate of every update."""
-    return [task.LEARNING_RATE * (0.55 + 0.45 * math.cos(math.pi * step / steps)) for step in range(steps)]
+    falls = (1 - task.FLOOR) / 2
+    return [task.LEARNING_RATE * (1 - falls + falls * math.cos(math.pi * step / steps)) for step in range(steps)]
 
 
 def checkpoint_steps(rates):
