@@ -59,7 +59,7 @@ export async function writeBigRun(model: BigModel): Promise<string> {
     optimizer: { kind: 'sgd', learningRate: 0.01 },
     segments: 1,
     // What curvature would take, were it asked for: a run states it beforehand.
-    memory: 12_000,
+    memory: 24_000,
   };
   await writeFile(join(folder, 'whence.json'), JSON.stringify(config));
   return folder;
