@@ -1,4 +1,5 @@
 import { getNodeValue, type ParseError, parseTree } from 'jsonc-parser';
+import type { OptionalSites } from '../curvature/site';
 import type { DatasetConfig } from '../formats/dataset';
 import type { PreprocessConfig } from '../formats/transform';
 import type { Problem } from '../protocol/model';
@@ -34,6 +35,8 @@ export interface RunConfig {
   /** Which keys of the data fill the model's inputs, where they are not called alike. */
   readonly inputs?: Readonly<Record<string, string>>;
   readonly optimizer: OptimizerConfig;
+  /** Layers that scores cover beside Linear and convolution. */
+  readonly sites?: readonly OptionalSites[];
   /** How many segments of equal total learning rate, or the steps at which each ends. Default 3. */
   readonly segments?: number | readonly number[];
   /** Default: `exact` up to 20 classes, else `sampled`. */

@@ -113,6 +113,12 @@ export const configKeys = {
     example: 0.0005,
     default: 0,
   },
+  sites: {
+    description:
+      'Layers that scores cover beside Linear and convolution: embeddings (of up to 4,096 rows), normalizations.',
+    example: ['embeddings'],
+    default: [],
+  },
   segments: {
     description:
       'How many segments of equal total learning rate training is cut into, or the steps at which each ends, rising.',

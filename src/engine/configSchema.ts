@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import { optionalSites } from '../curvature/site';
 import { type ConfigPath, configKeys } from './configKeys';
 
 /** A schema with its key's words on it, so that the JSON schema for editors says the same. */
@@ -25,6 +26,7 @@ const notZero = z.refine<number | number[]>(
   'must not be 0: it is divided by',
 );
 
+const sitesMessage = `must be one of ${optionalSites.join(', ')}`;
 const segmentsMessage = 'must be a whole number from 1, or a list of rising steps';
 
 const label = optional('data.*.label', text());
@@ -119,6 +121,10 @@ export const runConfigSchema = z.strictObject(
         },
         'must be an object',
       ),
+    ),
+    sites: optional(
+      'sites',
+      z.array(z.enum(optionalSites, sitesMessage), `must be a list: ${optionalSites.join(', ')}`),
     ),
     segments: optional(
       'segments',

@@ -5,7 +5,7 @@ import type { Checkpoint } from '../protocol/model';
 import type { RunConfig } from './config';
 
 /** Raised when a stage's numbers change for the same inputs, so that older results are not taken for new ones. */
-const engineVersion = 1;
+const engineVersion = 2;
 
 /** The content hash of a stage at some checkpoints; `more` are the stage's own settings. */
 export type RunHash = (stage: string, checkpoints: readonly number[], more?: unknown) => Promise<string>;
@@ -32,6 +32,7 @@ export function runHash(
       classes: config.classes,
       preprocess: config.preprocess,
       inputs: config.inputs,
+      sites: config.sites,
       loss: config.loss,
       fisher:
         fisher === 'sampled'

@@ -40,7 +40,8 @@ export async function subjectOf(
   const { model, types, logits } = withColumn(lowered, run.logits);
   const tokens = examples.sequence?.mask && examples.sequence.tokens;
   checkLogits(run, types.get(logits)!.dims, batch);
-  const search: SiteSearch = { model, types, batch, tokens, ...searchedWeights(bindings) };
+  const optional = new Set(run.config.sites);
+  const search: SiteSearch = { model, types, batch, tokens, optional, ...searchedWeights(bindings) };
   const rowOrders = await rowOrdersOf(host, search, examples, weights);
   const trained = new Set(bindings.map(({ initializer }) => initializer));
   const sites = findSites({ ...search, rowOrders });

@@ -15,7 +15,10 @@ const withoutTensors = new Set([
   'Optional',
 ]);
 
-/** Ops that make more of their inputs; the others' outputs have no dimension beyond the number of elements of an input. */
+/**
+ * Ops that make more of their inputs; the others' outputs have no dimension beyond the number of elements of an input. A joined
+ * sequence is no larger than the tensors that nodes have put into it.
+ */
 export const growing: ReadonlySet<string> = new Set([
   'AffineGrid',
   'AveragePool',
@@ -23,7 +26,6 @@ export const growing: ReadonlySet<string> = new Set([
   'CenterCropPad',
   'Col2Im',
   'Concat',
-  'ConcatFromSequence',
   'ConstantOfShape',
   'Conv',
   'ConvTranspose',

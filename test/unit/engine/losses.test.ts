@@ -1,4 +1,4 @@
-import { cp, mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +54,19 @@ describe.each(['binary', 'absolute', 'smoothed', 'weighted', 'custom', 'next-tok
     });
   },
 );
+
+test.each(['next-token', 'tagging', 'mixed'])('%s: scores cover looked-up embeddings where asked to', async (name) => {
+  const folder = await copyOf(name);
+  const config = join(folder, 'whence.json');
+  const settings = JSON.parse(await readFile(config, 'utf8')) as object;
+  await writeFile(config, JSON.stringify({ ...settings, sites: ['embeddings'] }));
+  const { tensors } = await readSafetensors(await nodeFiles().open(join(folder, 'expected.safetensors')));
+  const out = join(folder, 'scores.npy');
+  const request = { config, queries, method: 'tracin', measurement: { kind: 'loss' }, out } as const;
+  await createEngine(await testHost()).scores(request, quietContext());
+  const scores = (await readNpy(await nodeFiles().open(out))).data as Float32Array;
+  expect(relativeError(scores, await readFloat32(tensors.get('covered')!))).toBeLessThan(1e-5);
+});
 
 test("a token's own scores, averaged over the tokens that count, are those of the whole loss", async () => {
   const config = join(await copyOf('next-token'), 'whence.json');
