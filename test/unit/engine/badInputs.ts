@@ -208,13 +208,15 @@ const models: BadInput[] = [
   {
     name: 'an op without a gradient rule',
     file: 'model.onnx',
-    spoil: (path) =>
-      writeModel(path, {
-        ...perceptron,
-        nodes: perceptron.nodes.map((one) => (one.op === 'Relu' ? { ...one, op: 'Hardmax' } : one)),
-      }),
+    spoil: async (path) => {
+      const { graph, ...model } = modelOf(perceptron);
+      const step = { op: 'Binarizer', domain: 'ai.onnx.ml' };
+      const nodes = graph.nodes.map((one) => (one.op === 'Relu' ? { ...one, ...step } : one));
+      const opsets = new Map([...model.opsets, [step.domain, 3] as const]);
+      await writeFile(path, encodeModel({ ...model, opsets, graph: { ...graph, nodes } }));
+    },
     code: 'unsupported-op',
-    says: /node node_active[\s\S]*Hardmax/,
+    says: /node node_active[\s\S]*Binarizer/,
   },
   {
     name: 'a model of two inputs',
