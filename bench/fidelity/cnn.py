@@ -16,7 +16,7 @@ EXAMPLES, QUERIES = 1600, 80
 EPOCHS, BATCH, LEARNING_RATE, MOMENTUM = 8, 32, 0.02, 0.9
 FLOOR = 0.1
 """What is left of the learning rate at the end; 1: it is constant."""
-HIDDEN = 128
+HIDDEN = 0
 """Width of the Linear layer before the last; 0: there is none."""
 FISHER = "exact"
 MEASUREMENT = "margin"
