@@ -63,8 +63,6 @@ const refused: Readonly<Record<string, RegExp>> = {
   'highway dynamo': /no weight for slope/,
   'picker dynamo': /no weight for corner/,
   'states dynamo': /no weight for decay/,
-  'neighbours legacy': /cannot differentiate through If/,
-  'neighbours legacy-preserve': /cannot differentiate through If/,
 };
 
 test('every network says what is left out', () => {
