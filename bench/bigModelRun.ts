@@ -1,10 +1,10 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { factorGraph } from '../src/curvature/instrument';
-import { range } from '../src/engine/examples';
-import { runWith } from '../src/engine/feeds';
-import { LoadedRuns } from '../src/engine/loadedRun';
-import { predict } from '../src/engine/predictions';
+import { range } from '../src/engine/network/examples';
+import { runWith } from '../src/engine/network/feeds';
+import { predict } from '../src/engine/network/predictions';
+import { LoadedRuns } from '../src/engine/run/loadedRun';
 import { Task } from '../src/engine/task';
 import { encodeModel } from '../src/onnx/encode';
 import { nodeHost } from '../src/worker/host';

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { range } from '../src/engine/examples';
-import { type LoadedRun, LoadedRuns } from '../src/engine/loadedRun';
+import { range } from '../src/engine/network/examples';
+import { type LoadedRun, LoadedRuns } from '../src/engine/run/loadedRun';
 import { Task } from '../src/engine/task';
 import { nodeHost } from '../src/worker/host';
 import { matmulPeak } from './peak';

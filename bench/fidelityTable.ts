@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { createEngine } from '../src/engine/engine';
-import { range } from '../src/engine/examples';
+import { range } from '../src/engine/network/examples';
 import type { Measurement, MethodName } from '../src/protocol/model';
 import { nodeHost } from '../src/worker/host';
 import { pearson, relativeError } from '../test/support/statistics';

@@ -1,8 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { range } from '../src/engine/examples';
-import { LoadedRuns } from '../src/engine/loadedRun';
+import { range } from '../src/engine/network/examples';
+import { LoadedRuns } from '../src/engine/run/loadedRun';
 import { Task } from '../src/engine/task';
 import { nodeHost } from '../src/worker/host';
 import { node, type TinyModel } from '../test/support/tinyModel';

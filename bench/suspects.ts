@@ -1,8 +1,8 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { LoadedRuns } from '../src/engine/loadedRun';
-import { rankSuspects, type SuspectSignals } from '../src/engine/suspects';
+import { rankSuspects, type SuspectSignals } from '../src/engine/review/suspects';
+import { LoadedRuns } from '../src/engine/run/loadedRun';
 import { Task } from '../src/engine/task';
 import { nodeHost } from '../src/worker/host';
 import { copySample } from './sampleRun';

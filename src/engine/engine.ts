@@ -2,19 +2,19 @@ import { describeFile, openDataset } from '../formats/datasets';
 import { encodeNpy } from '../formats/npy';
 import type { EngineApi } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
-import { range } from './examples';
+import { validateConfig } from './config/validate';
 import type { EngineHost } from './host';
-import { checkTarget, exampleOf, influenceHash, influenceOf, truncationOf } from './influence';
-import { findUse, inspectFolder } from './inspect';
-import { checkedIndex, type LoadedRun, LoadedRuns } from './loadedRun';
-import { pageOfExamples } from './predictionList';
-import { checkQuality } from './quality';
-import { addDecision, currentDecisions, exampleKey, exportReview, readReview, undoDecision } from './review';
-import { completeProposal } from './setUp';
-import { rankSuspects } from './suspects';
+import { range } from './network/examples';
+import { pageOfExamples } from './review/predictionList';
+import { checkQuality } from './review/quality';
+import { addDecision, currentDecisions, exampleKey, exportReview, readReview, undoDecision } from './review/review';
+import { rankSuspects } from './review/suspects';
+import { checkedIndex, type LoadedRun, LoadedRuns } from './run/loadedRun';
+import { checkTarget, exampleOf, influenceHash, influenceOf, truncationOf } from './scores/influence';
 import { type CallContext, Task } from './task';
 import { turns } from './turns';
-import { validateConfig } from './validate';
+import { findUse, inspectFolder } from './workspace/inspect';
+import { completeProposal } from './workspace/setUp';
 
 /** The engine's answers: `EngineApi` with the caller's cancel signal and progress. */
 export type EngineHandlers = {

@@ -3,7 +3,7 @@ import type { Site } from '../curvature/site';
 import type { Feeds } from '../onnx/runtime';
 import { WhenceError } from '../protocol/errors';
 import type { EngineHost } from './host';
-import type { OpenRun } from './openRun';
+import type { OpenRun } from './run/openRun';
 
 /** How the bytes that a run may take are divided; what is kept for later queries, and what one phase at a time works in. */
 export interface MemoryBudget {

@@ -1,7 +1,7 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, expect, test } from 'vitest';
-import { range } from '../../../src/engine/examples';
-import { LoadedRuns } from '../../../src/engine/loadedRun';
+import { range } from '../../../src/engine/network/examples';
+import { LoadedRuns } from '../../../src/engine/run/loadedRun';
 import type { MethodName } from '../../../src/protocol/model';
 import { makeRidgeRun, type RidgeRun, type RidgeTraining, ridgeConfig } from '../../support/ridgeRun';
 import { pearson, slope } from '../../support/statistics';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
-import { range } from '../../../src/engine/examples';
-import { type LoadedRun, LoadedRuns } from '../../../src/engine/loadedRun';
+import { range } from '../../../src/engine/network/examples';
+import { type LoadedRun, LoadedRuns } from '../../../src/engine/run/loadedRun';
 import type { MethodName } from '../../../src/protocol/model';
 import { pearson, slope } from '../../support/statistics';
 import { quietTask, testHost } from '../../support/testHost';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { eigenvalueGraph } from '../../../src/curvature/instrument';
 import { inputNames, outputNames } from '../../../src/curvature/subject';
-import { drawNoise } from '../../../src/engine/draws';
-import { range } from '../../../src/engine/examples';
+import { drawNoise } from '../../../src/engine/fit/draws';
+import { range } from '../../../src/engine/network/examples';
 import type { Tensor } from '../../../src/onnx/runtime';
 import { node, type TinyModel } from '../../support/tinyModel';
 import { outputsOf, randomBatch, subjectFor, weightFeeds } from '../../support/tinySubject';

@@ -1,9 +1,9 @@
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { parseConfig } from '../../../src/engine/config';
+import { parseConfig } from '../../../src/engine/config/config';
 import { createEngine, type EngineHandlers } from '../../../src/engine/engine';
-import { range } from '../../../src/engine/examples';
+import { range } from '../../../src/engine/network/examples';
 import { failure } from '../../support/failure';
 import { quietContext, testHost } from '../../support/testHost';
 import { copyRun, makeTinyRun, type RunFolder } from '../../support/tinyRun';

@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { range } from '../../../src/engine/examples';
-import { Kept } from '../../../src/engine/kept';
-import { LoadedRuns } from '../../../src/engine/loadedRun';
+import { Kept } from '../../../src/engine/fit/kept';
+import { cutSites } from '../../../src/engine/fit/siteParts';
 import { divideMemory } from '../../../src/engine/memoryBudget';
-import { cutSites } from '../../../src/engine/siteParts';
+import { range } from '../../../src/engine/network/examples';
+import { LoadedRuns } from '../../../src/engine/run/loadedRun';
 import type { MethodName } from '../../../src/protocol/model';
 import { relativeError } from '../../support/statistics';
 import { quietTask, testHost } from '../../support/testHost';

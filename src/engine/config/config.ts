@@ -1,0 +1,83 @@
+import { getNodeValue, type ParseError, parseTree } from 'jsonc-parser';
+import type { OptionalSites } from '../../curvature/site';
+import type { DatasetConfig } from '../../formats/dataset';
+import type { PreprocessConfig } from '../../formats/transform';
+import type { Problem } from '../../protocol/model';
+import { duplicateProblems, issueProblems, meaningProblems, syntaxProblem } from './configProblems';
+import { runConfigSchema } from './configSchema';
+import type { LossConfig } from './lossConfig';
+
+export type { DatasetConfig } from '../../formats/dataset';
+export type { PreprocessConfig } from '../../formats/transform';
+
+export interface OptimizerConfig {
+  readonly kind: 'sgd';
+  /** Constant learning rate, for runs without a log. */
+  readonly learningRate?: number;
+  readonly momentum?: number;
+  readonly nesterov?: boolean;
+  readonly weightDecay?: number;
+}
+
+/** A `whence.json` as parsed: one training run. */
+export interface RunConfig {
+  readonly name?: string;
+  readonly model: string;
+  /** A path with one `*`, or paths. Ordered by the step in their names, never as strings. */
+  readonly checkpoints: string | readonly string[];
+  /** A CSV with columns step, learning rate, loss. */
+  readonly log?: string;
+  /** `train` and at least one more. */
+  readonly data: Readonly<Record<string, DatasetConfig>>;
+  readonly classes?: readonly string[];
+  readonly preprocess?: PreprocessConfig;
+  readonly loss?: LossConfig;
+  /** Which keys of the data fill the model's inputs, where they are not called alike. */
+  readonly inputs?: Readonly<Record<string, string>>;
+  readonly optimizer: OptimizerConfig;
+  /** Layers that scores cover beside Linear and convolution. */
+  readonly sites?: readonly OptionalSites[];
+  /** How many segments of equal total learning rate, or the steps at which each ends. Default 3. */
+  readonly segments?: number | readonly number[];
+  /** Default: `exact` up to 20 classes, else `sampled`. */
+  readonly fisher?: 'exact' | 'sampled' | 'empirical';
+  readonly seed?: number;
+  /** `auto` or an execution provider's name. */
+  readonly device?: string;
+  /** Megabytes that the computation may take. */
+  readonly memory?: number;
+  /** Rank that preconditioned queries are truncated to; absent: none are. */
+  readonly queryRank?: number;
+}
+
+export interface ParsedConfig {
+  /** Absent where a problem of severity `error` leaves no usable configuration. */
+  readonly config?: RunConfig;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads the text of a `whence.json`: JSON in which comments and trailing commas may stand. Never throws; every problem
+ * has the range of characters at fault and what mends it. Keys that mean nothing are warnings.
+ */
+export function parseConfig(text: string, path: string): ParsedConfig {
+  const syntaxErrors: ParseError[] = [];
+  const root = parseTree(text, syntaxErrors, { allowTrailingComma: true });
+  const syntax = syntaxErrors.map((error) => syntaxProblem(error, text, path));
+  if (!root) {
+    const range = { offset: 0, length: text.length };
+    const mend = 'Run "Whence: Set Up This Workspace" in an empty folder, or write a JSON object.';
+    return { problems: [{ severity: 'error', message: 'The file is empty.', file: path, mend, range }] };
+  }
+  // What seems to be missing from a text that cannot be read through may well be there.
+  if (syntax.length > 0) return { problems: syntax };
+  const result = runConfigSchema.safeParse(getNodeValue(root));
+  const problems = [
+    ...duplicateProblems(root, path),
+    ...(result.error?.issues ?? []).flatMap((issue) => issueProblems(issue, root, path)),
+    ...meaningProblems(root, path),
+  ].sort((a, b) => (a.range?.offset ?? 0) - (b.range?.offset ?? 0));
+  if (problems.some(({ severity }) => severity === 'error')) return { problems };
+  // Unknown keys, which are the only issues left, stay in the object and are never looked at.
+  return { config: getNodeValue(root) as RunConfig, problems };
+}

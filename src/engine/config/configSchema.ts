@@ -1,0 +1,158 @@
+import * as z from 'zod/mini';
+import { optionalSites } from '../../curvature/site';
+import { type ConfigPath, configKeys } from './configKeys';
+
+/** A schema with its key's words on it, so that the JSON schema for editors says the same. */
+function keyed<T extends z.ZodMiniType>(key: ConfigPath, schema: T): T {
+  const entry: { description: string; example: unknown; default?: unknown } = configKeys[key];
+  const words = { description: entry.description, examples: [entry.example] };
+  return schema.check(z.meta('default' in entry ? { ...words, default: entry.default } : words));
+}
+
+function optional<T extends z.ZodMiniType>(key: ConfigPath, schema: T): z.ZodMiniExactOptional<T> {
+  return z.exactOptional(keyed(key, schema));
+}
+
+const path = () => z.string('must be a path in quotes').check(z.minLength(1, 'must not be empty'));
+const text = () => z.string('must be a text in quotes');
+const number = () => z.number('must be a number');
+const truth = () => z.boolean('must be true or false');
+const texts = (message: string) => z.array(text(), message).check(z.minLength(1, 'must not be empty'));
+
+const numbers = () => z.union([number(), z.array(number())], 'must be a number or a list of numbers');
+
+const notZero = z.refine<number | number[]>(
+  (value) => [value].flat().every((one) => one !== 0),
+  'must not be 0: it is divided by',
+);
+
+const sitesMessage = `must be one of ${optionalSites.join(', ')}`;
+const segmentsMessage = 'must be a whole number from 1, or a list of rising steps';
+
+const label = optional('data.*.label', text());
+
+const splitSchema = z.discriminatedUnion(
+  'format',
+  [
+    z.strictObject({
+      format: keyed('data.*.format', z.literal('idx')),
+      images: keyed('data.*.images', path()),
+      labels: optional('data.*.labels', path()),
+    }),
+    z.strictObject({
+      format: keyed('data.*.format', z.literal('csv')),
+      file: keyed('data.*.file', path()),
+      label,
+      features: optional('data.*.features', texts('must be a list of column names')),
+    }),
+    z.strictObject({
+      format: keyed('data.*.format', z.literal('jsonl')),
+      file: keyed('data.*.file', path()),
+      label,
+      features: optional(
+        'data.*.features',
+        z.union([text(), texts('must be keys')], 'must be a key or a list of keys'),
+      ),
+    }),
+  ],
+  'must be one of "idx", "csv" and "jsonl"',
+);
+
+const lossNames = ['cross-entropy', 'next-token', 'binary-cross-entropy', 'squared-error', 'absolute-error'] as const;
+const lossMessage = `must be one of ${lossNames.join(', ')}, or an object with such a "kind" or "custom"`;
+const fraction = 'must be from 0 to below 1';
+
+const lossSchema = z.strictObject({
+  kind: keyed('loss.kind', z.enum([...lossNames, 'custom'], lossMessage)),
+  labelSmoothing: optional('loss.labelSmoothing', number().check(z.gte(0, fraction), z.lt(1, fraction))),
+  classWeights: optional(
+    'loss.classWeights',
+    z.array(number().check(z.gte(0, 'must not be negative')), 'must be a list of numbers').check(z.minLength(2)),
+  ),
+  ignoreIndex: optional('loss.ignoreIndex', z.int('must be a whole number')),
+  model: optional('loss.model', path()),
+});
+
+/** The one definition of `whence.json`; messages are the ends of sentences that begin with the key. */
+export const runConfigSchema = z.strictObject(
+  {
+    $schema: optional('$schema', text()),
+    name: optional('name', text()),
+    model: keyed('model', path()),
+    checkpoints: keyed(
+      'checkpoints',
+      z.union(
+        [
+          path().check(z.refine((value) => value.split('*').length <= 2, 'must have only one *')),
+          z.array(path()).check(z.minLength(1, 'must name at least one file')),
+        ],
+        'must be a path with one *, or a list of paths',
+      ),
+    ),
+    log: optional('log', path()),
+    data: keyed('data', z.record(z.string(), keyed('data.*', splitSchema), 'must be an object with the splits')),
+    classes: optional('classes', texts('must be a list of names')),
+    preprocess: optional(
+      'preprocess',
+      z.strictObject(
+        {
+          scale: optional('preprocess.scale', number().check(notZero)),
+          mean: optional('preprocess.mean', numbers()),
+          std: optional('preprocess.std', numbers().check(notZero)),
+          standardize: optional('preprocess.standardize', truth()),
+        },
+        'must be an object',
+      ),
+    ),
+    inputs: optional('inputs', z.record(z.string(), keyed('inputs.*', text()), 'must be an object of names')),
+    loss: optional('loss', z.union([z.enum(lossNames, lossMessage), lossSchema], lossMessage)),
+    optimizer: keyed(
+      'optimizer',
+      z.strictObject(
+        {
+          kind: keyed('optimizer.kind', z.literal('sgd', 'must be "sgd": other optimizers are not supported yet')),
+          learningRate: optional('optimizer.learningRate', number().check(z.gt(0, 'must be above 0'))),
+          momentum: optional(
+            'optimizer.momentum',
+            number().check(z.gte(0, 'must be from 0 to below 1'), z.lt(1, 'must be from 0 to below 1')),
+          ),
+          nesterov: optional('optimizer.nesterov', truth()),
+          weightDecay: optional('optimizer.weightDecay', number().check(z.gte(0, 'must not be negative'))),
+        },
+        'must be an object',
+      ),
+    ),
+    sites: optional(
+      'sites',
+      z.array(z.enum(optionalSites, sitesMessage), `must be a list: ${optionalSites.join(', ')}`),
+    ),
+    segments: optional(
+      'segments',
+      z.union(
+        [
+          z.int().check(z.gte(1, segmentsMessage)),
+          z.array(z.int().check(z.gte(1, segmentsMessage)), segmentsMessage).check(
+            z.minLength(1, segmentsMessage),
+            z.refine((steps) => steps.every((step, index) => index === 0 || step > steps[index - 1]!), segmentsMessage),
+          ),
+        ],
+        segmentsMessage,
+      ),
+    ),
+    fisher: optional('fisher', z.enum(['exact', 'sampled', 'empirical'], 'must be "exact", "sampled" or "empirical"')),
+    seed: optional('seed', z.int('must be a whole number').check(z.gte(0, 'must not be negative'))),
+    device: optional('device', text()),
+    memory: optional('memory', z.int('must be a whole number of megabytes').check(z.gte(512, 'must be at least 512'))),
+    queryRank: optional('queryRank', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
+  },
+  'must be an object',
+);
+
+/** The same definition as a JSON schema of draft 7: the content of `media/whence.schema.json`. */
+export function runConfigJsonSchema(): object {
+  return {
+    title: 'A training run for Whence',
+    ...z.toJSONSchema(runConfigSchema, { target: 'draft-7' }),
+    allowTrailingCommas: true,
+  };
+}

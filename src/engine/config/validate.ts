@@ -1,0 +1,76 @@
+import { findNodeAtLocation, type JSONPath, parseTree } from 'jsonc-parser';
+import type { Files } from '../../formats/bytes';
+import { datasetFiles, openDataset, resolvePath } from '../../formats/datasets';
+import { checkLabels } from '../../formats/datasets/labels';
+import { toErrorData } from '../../protocol/errors';
+import type { Problem } from '../../protocol/model';
+import { findCheckpoints } from '../run/checkpointFiles';
+import { readRunModel } from '../run/runModel';
+import { readTrainingLog } from '../run/trainingLog';
+import { parseConfig } from './config';
+import { rangeOf } from './configProblems';
+
+/**
+ * All problems of a `whence.json` as its text stands in an editor: those of the text, and where that leaves a usable
+ * configuration, those of the files that it names. Each has a range of the text; nothing is thrown.
+ */
+export async function validateConfig(path: string, text: string, files: Files): Promise<readonly Problem[]> {
+  const { config, problems } = parseConfig(text, path);
+  const root = parseTree(text, [], { allowTrailingComma: true });
+  if (!config || !root) return problems;
+  const folder = files.dirname(path);
+  const found: Problem[] = [...problems];
+
+  /** Runs a check; what it throws becomes a problem at `place`. */
+  const check = async <T>(place: JSONPath, act: () => Promise<T>): Promise<T | undefined> => {
+    try {
+      return await act();
+    } catch (error) {
+      const { message, details } = toErrorData(error);
+      const node = findNodeAtLocation(root, place) ?? findNodeAtLocation(root, place.slice(0, -1)) ?? root;
+      const isOther = details.file !== undefined && details.file !== path;
+      const where = isOther ? [files.relative(folder, details.file!), details.place].filter(Boolean).join(', ') : '';
+      found.push({
+        severity: 'error',
+        message: where ? `${where}: ${message}` : message,
+        file: path,
+        ...(details.mend === undefined ? {} : { mend: details.mend }),
+        range: rangeOf(node),
+      });
+      return undefined;
+    }
+  };
+
+  const model = await check(['model'], () => readRunModel(resolvePath(folder, config.model, files), files));
+  const checkpoints = await check(['checkpoints'], () => findCheckpoints(config.checkpoints, folder, files));
+  for (const [index, { file }] of (checkpoints ?? []).entries()) {
+    const place = typeof config.checkpoints === 'string' ? ['checkpoints'] : ['checkpoints', index];
+    await check(place, () => files.open(file));
+  }
+  const { log } = config;
+  if (log !== undefined)
+    await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
+
+  let classes = config.classes;
+  const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
+  for (const [name, split] of splits) {
+    const missing = await missingFiles(datasetFiles(split, folder, files), files);
+    const keys = split.format === 'idx' ? ['images', 'labels'] : ['file'];
+    for (const index of missing) {
+      await check(['data', name, keys[index]!], () => files.open(datasetFiles(split, folder, files)[index]!));
+    }
+    if (missing.length > 0) continue;
+    const dataset = await check(['data', name], () => openDataset(split, folder, files, classes));
+    if (name === 'train') classes ??= dataset?.classes;
+    const outputs = model?.outputs ?? classes?.length;
+    if (dataset && outputs !== undefined && (config.loss ?? 'cross-entropy') === 'cross-entropy') {
+      await check(['data', name], async () => checkLabels(dataset, outputs));
+    }
+  }
+  return found;
+}
+
+async function missingFiles(paths: readonly string[], files: Files): Promise<number[]> {
+  const present = await Promise.all(paths.map((path) => files.exists(path).catch(() => true)));
+  return paths.flatMap((_, index) => (present[index] ? [] : [index]));
+}

@@ -1,0 +1,96 @@
+import type { Files } from '../../formats/bytes';
+import { featureStatistics } from '../../formats/transform';
+import { WhenceError } from '../../protocol/errors';
+import type { ExampleId } from '../../protocol/model';
+import { Fit } from '../fit/fit';
+import type { EngineHost } from '../host';
+import { ModelExamples, range } from '../network/examples';
+import { inputSources, sequenceOf } from '../network/inputSources';
+import { Network } from '../network/network';
+import { Attribution } from '../scores/attribute';
+import { RunGradients } from '../scores/trainingGradients';
+import { Store } from '../store';
+import { currentFingerprint, type OpenRun, openRun } from './openRun';
+
+/** A run with its model on a device, and everything that calls on it share. */
+export interface LoadedRun {
+  readonly files: Files;
+  readonly run: OpenRun;
+  readonly network: Network;
+  readonly store: Store;
+  readonly attribution: Attribution;
+  /** A split as model inputs; fails with `not-found` for a name that `whence.json` doesn't have. */
+  examples(split: string): ModelExamples;
+}
+
+/** Runs by their `whence.json`, loaded once and again after any of their files changed. */
+export class LoadedRuns {
+  private readonly loaded = new Map<string, Promise<LoadedRun>>();
+
+  constructor(private readonly host: EngineHost) {}
+
+  async get(config: string): Promise<LoadedRun> {
+    const known = this.loaded.get(config);
+    if (known) {
+      const loaded = await known;
+      // Where a file has gone, reading the run again says which.
+      const now = await currentFingerprint(loaded.run, this.host.files).catch(() => undefined);
+      if (loaded.run.fingerprint === now) return loaded;
+      this.loaded.delete(config);
+      await loaded.network.release();
+    }
+    const loading = load(config, this.host);
+    this.loaded.set(config, loading);
+    // What failed to load is tried anew: the user will have mended it.
+    loading.catch(() => this.loaded.delete(config));
+    return loading;
+  }
+}
+
+async function load(config: string, host: EngineHost): Promise<LoadedRun> {
+  const run = await openRun(config, host.files);
+  const splits = await modelExamples(run);
+  const train = splits.get('train')!;
+  const network = await Network.open(run, host, train);
+  // The training split comes first: it is read at every checkpoint.
+  let room = network.memory.inputs;
+  for (const examples of splits.values()) room -= examples.keep(room);
+  const store = new Store(host.files, host.files.join(run.folder, '.whence'));
+  const fit = new Fit(run, network, train, host, store);
+  const attribution = new Attribution(run, network, train, fit, new RunGradients(network, train));
+  return { files: host.files, run, network, store, attribution, examples: (split) => named(run, splits, split) };
+}
+
+/** A run's splits, preprocessed as its configuration says. */
+export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExamples>> {
+  const train = run.splits.get('train')!;
+  const preprocess = run.config.preprocess ?? {};
+  const length = train.featureDims.reduce((product, n) => product * n, 1);
+  const statistics = preprocess.standardize
+    ? featureStatistics((await train.batch(range(0, train.length))).inputs, length)
+    : undefined;
+  const sources = inputSources(run);
+  const plan = { sources, sequence: sequenceOf(run, sources), preprocess, statistics };
+  return new Map([...run.splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));
+}
+
+function named(run: OpenRun, splits: ReadonlyMap<string, ModelExamples>, name: string): ModelExamples {
+  const examples = splits.get(name);
+  if (examples) return examples;
+  throw new WhenceError('not-found', `The run has no split "${name}"; it has: ${[...splits.keys()].join(', ')}.`, {
+    file: run.path,
+    place: 'data',
+  });
+}
+
+/** The index of an example that exists. */
+export function checkedIndex(examples: ModelExamples, { split, index }: ExampleId): number {
+  if (Number.isInteger(index) && index >= 0 && index < examples.length) return index;
+  throw new WhenceError(
+    'bad-argument',
+    `The split ${split} has no example ${index}: it holds ${examples.length}, from 0.`,
+    {
+      file: examples.dataset.files[0]!,
+    },
+  );
+}

@@ -1,0 +1,59 @@
+import type { Files } from '../../formats/bytes';
+import type { Dataset } from '../../formats/dataset';
+import { openDataset } from '../../formats/datasets';
+import { checkLabels } from '../../formats/datasets/labels';
+import { WhenceError } from '../../protocol/errors';
+import type { LossKind } from '../../protocol/model';
+import type { RunConfig } from '../config/config';
+import type { OpenRun } from './openRun';
+
+/** A run's splits by name, the training one first. */
+export async function openSplits(config: RunConfig, folder: string, files: Files): Promise<Map<string, Dataset>> {
+  const train = await openDataset(config.data.train!, folder, files, config.classes);
+  const splits = new Map([['train', train]]);
+  for (const [name, own] of Object.entries(config.data)) {
+    if (name !== 'train') splits.set(name, await openDataset(own, folder, files, config.classes ?? train.classes));
+  }
+  return splits;
+}
+
+/** Whether every token of an example has a label of its own. */
+export function isPerToken(splits: ReadonlyMap<string, Dataset>, loss: LossKind): boolean {
+  return loss === 'next-token' || splits.get('train')!.tokenLabels !== undefined;
+}
+
+/** Whether an example has one label and it is a class. */
+export function isClassifier({ splits, loss }: Pick<OpenRun, 'splits' | 'loss'>): boolean {
+  return (loss === 'cross-entropy' || loss === 'binary-cross-entropy') && !isPerToken(splits, loss);
+}
+
+/**
+ * Refuses a split without examples, or with labels that its loss cannot have been trained on.
+ * @param classes how many the model has, where its file or the data say it
+ */
+export function checkSplit(name: string, split: Dataset, loss: LossKind, classes: number | undefined): void {
+  if (split.length === 0) {
+    throw new WhenceError('empty-data', 'The file holds no examples.', {
+      file: split.files[0]!,
+      mend: 'Write the examples again, or name another file in whence.json.',
+    });
+  }
+  if (loss === 'next-token' || split.tokenLabels !== undefined) {
+    if (loss === 'next-token' || loss === 'cross-entropy') return;
+    throw new WhenceError('malformed-file', `The labels are lists, one a token, which do not go with ${loss}.`, {
+      file: split.files.at(-1)!,
+      mend: 'Set "loss" to "next-token" or "cross-entropy", or name another label in whence.json.',
+    });
+  }
+  if (loss === 'cross-entropy' && classes !== undefined) checkLabels(split, classes);
+  if (loss === 'binary-cross-entropy') checkLabels(split, 2);
+  const missing = name === 'train' ? split.labels.findIndex(Number.isNaN) : -1;
+  if (missing >= 0) {
+    const { line } = split.locate(missing);
+    throw new WhenceError('label-out-of-range', 'A training example has no label.', {
+      file: split.files.at(-1)!,
+      place: line === undefined ? `example ${missing}` : `line ${line}`,
+      mend: 'Every training example needs the label that training saw.',
+    });
+  }
+}

@@ -1,0 +1,155 @@
+import type { Files } from '../../formats/bytes';
+import type { DatasetConfig } from '../../formats/dataset';
+import type { PreprocessConfig } from '../../formats/transform';
+import type { CancelSignal } from '../../protocol/cancel';
+import type { Proposal } from '../../protocol/engineApi';
+import type { OptimizerConfig, RunConfig } from '../config/config';
+import type { Discovery } from './discover';
+import { planRuns, type RunPlan } from './plan';
+
+const bytes = { scale: 1 / 255 };
+
+/** Statistics that training scripts copy from each other. */
+const usualStatistics: readonly PreprocessConfig[] = [
+  // MNIST, FashionMNIST (two roundings), and -1..1.
+  { ...bytes, mean: 0.1307, std: 0.3081 },
+  { ...bytes, mean: 0.286, std: 0.353 },
+  { ...bytes, mean: 0.2861, std: 0.353 },
+  { ...bytes, mean: 0.5, std: 0.5 },
+];
+const usualColourStatistics: readonly PreprocessConfig[] = [
+  // CIFAR-10 (two versions) and ImageNet.
+  { ...bytes, mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
+  { ...bytes, mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
+  { ...bytes, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
+];
+
+/**
+ * What preprocessing may have been, likeliest first: what the training script says, then the usual ones. The right one is
+ * told by the training loss of the last checkpoint, which must agree with the log.
+ */
+export function preprocessCandidates(plan: RunPlan): PreprocessConfig[] {
+  const dims = plan.splits[0]?.dataset.featureDims ?? [];
+  const isTable = dims.length === 1;
+  const hasColours = dims.length === 3 && (dims[0] === 3 || dims[2] === 3);
+  const usual = hasColours ? [...usualColourStatistics, ...usualStatistics] : usualStatistics;
+  const all = [
+    ...(plan.facts.preprocess ? [plan.facts.preprocess] : []),
+    ...(isTable ? [{ standardize: true }, {}, bytes, ...usual] : [bytes, ...usual, {}, { standardize: true }]),
+  ];
+  const texts = all.map((one) => JSON.stringify(one));
+  return all.filter((_, index) => texts.indexOf(texts[index]!) === index);
+}
+
+/** The configuration that a plan comes to; undefined where model or training data are missing. */
+export function plannedConfig(
+  plan: RunPlan,
+  files: Files,
+  preprocess: PreprocessConfig = preprocessCandidates(plan)[0]!,
+): RunConfig | undefined {
+  const { model, splits, facts, log, classes, group } = plan;
+  if (model === undefined || !splits.some(({ name }) => name === 'train')) return undefined;
+  const path = (absolute: string) => files.relative(plan.folder, absolute);
+  return {
+    model: path(model),
+    checkpoints:
+      group.pattern === undefined
+        ? group.checkpoints.map(({ file }) => path(file))
+        : [path(group.folder), group.pattern].filter(Boolean).join('/'),
+    ...(log === undefined ? {} : { log: path(log) }),
+    data: Object.fromEntries(splits.map(({ name, config }) => [name, relativeData(config, path)])),
+    ...(classes ? { classes } : {}),
+    preprocess,
+    loss: facts.loss ?? 'cross-entropy',
+    optimizer: plannedOptimizer(plan),
+    segments: Math.max(1, Math.min(3, group.checkpoints.length)),
+  };
+}
+
+function relativeData(config: DatasetConfig, path: (absolute: string) => string): DatasetConfig {
+  if (config.format !== 'idx') return { ...config, file: path(config.file) };
+  return {
+    ...config,
+    images: path(config.images),
+    ...(config.labels === undefined ? {} : { labels: path(config.labels) }),
+  };
+}
+
+const guessedRate = 0.01;
+
+function plannedOptimizer({ facts, log }: RunPlan): OptimizerConfig {
+  const { learningRate = guessedRate, momentum, nesterov, weightDecay } = facts;
+  return {
+    kind: 'sgd',
+    ...(log === undefined ? { learningRate } : {}),
+    ...(momentum === undefined ? {} : { momentum }),
+    ...(nesterov === undefined ? {} : { nesterov }),
+    ...(weightDecay === undefined ? {} : { weightDecay }),
+  };
+}
+
+/** A plan as the text of a `whence.json`, commented where something was guessed. `reason` is why this preprocessing. */
+export function toProposal(
+  plan: RunPlan,
+  files: Files,
+  chosen?: { readonly preprocess: PreprocessConfig; readonly reason: string },
+): Proposal {
+  const config = plannedConfig(plan, files, chosen?.preprocess);
+  const script = plan.script === undefined ? undefined : files.relative(plan.folder, plan.script);
+  const comments: Partial<Record<keyof RunConfig, string>> = {
+    ...(plan.classesFrom === undefined
+      ? {}
+      : { classes: `Read in ${files.relative(plan.folder, plan.classesFrom)}: the order of the model's outputs.` }),
+    preprocess:
+      chosen?.reason ??
+      (script !== undefined && plan.facts.preprocess
+        ? `Read in ${script}.`
+        : 'Guessed: confirm with the training script.'),
+    optimizer: optimizerComment(plan, script),
+  };
+  const splits = plan.splits.map(({ name, dataset }) => ({
+    name,
+    format: dataset.format,
+    files: dataset.files,
+    examples: dataset.length,
+  }));
+  return {
+    config: plan.config,
+    text: config ? render(config, comments) : '',
+    ...(plan.model === undefined ? {} : { model: plan.model }),
+    checkpoints: plan.group.checkpoints,
+    splits,
+    problems: plan.problems,
+  };
+}
+
+function optimizerComment({ facts, log }: RunPlan, script: string | undefined): string {
+  const isRateGuessed = log === undefined && facts.learningRate === undefined;
+  const rate = isRateGuessed ? ' The learning rate is a guess: set the true one, or a log.' : '';
+  if (script === undefined)
+    return `Guessed, since no training script was found: confirm momentum and weight decay.${rate}`;
+  return `Read in ${script} by simple patterns: confirm.${rate}`;
+}
+
+/** JSON with comments above its keys; values stand on one line where they fit. */
+function render(config: RunConfig, comments: Partial<Record<keyof RunConfig, string>>): string {
+  const entries = Object.entries(config).map(([key, value]) => {
+    const line = inline(value);
+    const text = line.length <= 90 ? line : JSON.stringify(value, undefined, 2).replaceAll('\n', '\n  ');
+    const comment = comments[key as keyof RunConfig];
+    return `${comment === undefined ? '' : `  // ${comment}\n`}  ${JSON.stringify(key)}: ${text}`;
+  });
+  return `// A training run for Whence. Point at a key to see what it means.\n{\n${entries.join(',\n')}\n}\n`;
+}
+
+function inline(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(inline).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const entries = Object.entries(value).map(([key, part]) => `${JSON.stringify(key)}: ${inline(part)}`);
+  return entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }`;
+}
+
+/** Proposals for all groups of checkpoints that no `whence.json` describes, with the likeliest preprocessing. */
+export async function propose(found: Discovery, files: Files, signal?: CancelSignal): Promise<Proposal[]> {
+  return (await planRuns(found, files, signal)).map((plan) => toProposal(plan, files));
+}

@@ -1,0 +1,104 @@
+import type { PreprocessConfig } from '../../formats/transform';
+import type { LossKind } from '../../protocol/model';
+
+/** What simple patterns in a training script tell. Python is not run and not parsed: these are guesses to confirm. */
+export interface ScriptFacts {
+  readonly momentum?: number;
+  readonly weightDecay?: number;
+  readonly learningRate?: number;
+  readonly nesterov?: boolean;
+  readonly classes?: readonly string[];
+  readonly loss?: Exclude<LossKind, 'custom'>;
+  readonly preprocess?: PreprocessConfig;
+  /** An optimizer other than SGD. */
+  readonly otherOptimizer?: string;
+}
+
+const number = '([-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?)';
+const numbers = `[(\\[]\\s*(${number}(?:\\s*,\\s*${number})*)\\s*,?\\s*[)\\]]`;
+
+export function readScript(text: string): ScriptFacts {
+  const code = text.replace(/^\s*#.*$/gm, '');
+  const facts: { -readonly [K in keyof ScriptFacts]: ScriptFacts[K] } = {};
+  const momentum = findNumber(code, ['momentum']);
+  const weightDecay = findNumber(code, ['weight_decay', 'wd']);
+  const learningRate = findNumber(code, ['lr', 'learning_rate', 'base_lr']);
+  if (momentum !== undefined && momentum >= 0 && momentum < 1) facts.momentum = momentum;
+  if (weightDecay !== undefined && weightDecay >= 0) facts.weightDecay = weightDecay;
+  if (learningRate !== undefined && learningRate > 0) facts.learningRate = learningRate;
+  if (/\bnesterov\s*=\s*True\b/.test(code)) facts.nesterov = true;
+  const other = /\boptim\.(Adam\w*|RMSprop|Adagrad|Adadelta|LBFGS|NAdam|RAdam|Muon)\s*\(/.exec(code)?.[1];
+  if (other !== undefined && !/\bSGD\s*\(/.test(code)) facts.otherOptimizer = other;
+  if (/\b(MSELoss|mse_loss)\b/.test(code) && !/\b(CrossEntropyLoss|cross_entropy|nll_loss)\b/.test(code)) {
+    facts.loss = 'squared-error';
+  }
+  const classes = findClasses(code);
+  if (classes) facts.classes = classes;
+  const preprocess = findPreprocess(code);
+  if (preprocess) facts.preprocess = preprocess;
+  return facts;
+}
+
+/** A value given to the very option, else a constant of that name, else an argument's default. */
+function findNumber(code: string, names: readonly string[]): number | undefined {
+  for (const name of names) {
+    const dashed = name.replaceAll('_', '[-_]');
+    const patterns = [
+      `\\b${name}\\s*=\\s*${number}\\b`,
+      `^\\s*${name}\\s*(?::\\s*\\w+\\s*)?=\\s*${number}\\b`,
+      `["']--${dashed}["'][^)]*?\\bdefault\\s*=\\s*${number}\\b`,
+    ];
+    for (const [index, pattern] of patterns.entries()) {
+      const found = new RegExp(pattern, index === 1 ? 'im' : 'm').exec(code)?.[1];
+      if (found !== undefined) return Number(found);
+    }
+  }
+  return undefined;
+}
+
+const quoted = `(?:"[^"\\\\\\n]*"|'[^'\\\\\\n]*')`;
+const classList = new RegExp(
+  `^\\s*(?:CLASSES|CLASS_NAMES|LABELS|class_names|classes)\\s*=\\s*[\\[(]\\s*(${quoted}(?:\\s*,\\s*${quoted})*)\\s*,?\\s*[\\])]`,
+  'm',
+);
+
+function findClasses(code: string): readonly string[] | undefined {
+  const list = classList.exec(code);
+  const names = list && [...list[1]!.matchAll(/"([^"]*)"|'([^']*)'/g)].map((match) => match[1] ?? match[2] ?? '');
+  return names && names.length > 1 ? names : undefined;
+}
+
+function findPreprocess(code: string): PreprocessConfig | undefined {
+  const scales = /\/\s*255\b|div_?\(\s*255|\bToTensor\s*\(/.test(code);
+  const normalized = new RegExp(
+    `\\bNormalize\\(\\s*(?:mean\\s*=\\s*)?${numbers}\\s*,\\s*(?:std\\s*=\\s*)?${numbers}`,
+  ).exec(code);
+  // Every number inside the lists is a group of its own: 1 to 3 for the first list, 4 to 6 for the second.
+  const means = normalized ? list(normalized[1]!) : constant(code, 'MEAN');
+  const stds = normalized ? list(normalized[4]!) : constant(code, 'STD');
+  if (scales || normalized) {
+    const known = means !== undefined && stds !== undefined && !stds.includes(0);
+    return { ...(scales ? { scale: 1 / 255 } : {}), ...(known ? { mean: single(means), std: single(stds) } : {}) };
+  }
+  const ownStatistics =
+    /\.std\(\s*(?:axis\s*=\s*|dim\s*=\s*)?0/.test(code) && /\.mean\(\s*(?:axis\s*=\s*|dim\s*=\s*)?0/.test(code);
+  return ownStatistics || /\bStandardScaler\s*\(/.test(code) ? { standardize: true } : undefined;
+}
+
+/** `MEAN = 0.5`, `MEAN = (0.1, 0.2)`, or a place in `MEAN, STD = 0.286, 0.353`. */
+function constant(code: string, name: 'MEAN' | 'STD'): number[] | undefined {
+  const pair = new RegExp(`^\\s*MEAN\\s*,\\s*STD\\s*=\\s*${number}\\s*,\\s*${number}`, 'im').exec(code);
+  if (pair) return [Number(name === 'MEAN' ? pair[1] : pair[2])];
+  const alone = new RegExp(`^\\s*${name}\\s*=\\s*${number}\\s*(?:#.*)?$`, 'im').exec(code)?.[1];
+  if (alone !== undefined) return [Number(alone)];
+  const several = new RegExp(`^\\s*${name}\\s*=\\s*${numbers}`, 'im').exec(code)?.[1];
+  return several === undefined ? undefined : list(several);
+}
+
+function list(text: string): number[] {
+  return text.split(',').map(Number);
+}
+
+function single(values: readonly number[]): number | readonly number[] {
+  return values.length === 1 ? values[0]! : values;
+}

@@ -1,0 +1,161 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, relative } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { groupCheckpoints } from '../../../../src/engine/workspace/checkpointGroups';
+import { discover } from '../../../../src/engine/workspace/discover';
+import { walk } from '../../../../src/engine/workspace/walk';
+import { WhenceError } from '../../../../src/protocol/errors';
+import { nodeFiles } from '../../../../src/worker/nodeFiles';
+import { fixtures } from '../../formats/files';
+
+const files = nodeFiles();
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'whence-discover-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+function put(path: string, content: string | Uint8Array = ''): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), content);
+}
+
+const short = (path: string) => relative(folder, path);
+
+describe('groupCheckpoints', () => {
+  const group = (...paths: string[]) =>
+    groupCheckpoints(paths, files).map(({ folder: at, pattern, checkpoints }) => [
+      at,
+      pattern,
+      checkpoints.map(({ step }) => step),
+    ]);
+
+  test('takes files that differ in the step alone as one run', () => {
+    expect(group('/r/step-100.st', '/r/step-9.st', '/r/model.st')).toEqual([['/r', 'step-*.st', [9, 100]]]);
+    expect(group('/r/checkpoint-10/model.st', '/r/checkpoint-5/model.st')).toEqual([
+      ['/r', 'checkpoint-*/model.st', [5, 10]],
+    ]);
+  });
+
+  test('keeps runs of one folder apart', () => {
+    expect(group('/r/a-step1.st', '/r/a-step2.st', '/r/b-step1.st', '/r/b-step2.st')).toEqual([
+      ['/r', 'a-step*.st', [1, 2]],
+      ['/r', 'b-step*.st', [1, 2]],
+    ]);
+  });
+
+  test('takes names of which several parts vary together, without a pattern', () => {
+    expect(group('/r/ckpt_1_step100.st', '/r/ckpt_2_step200.st')).toEqual([['/r', undefined, [100, 200]]]);
+  });
+
+  test('gives no pattern that would take in files without a step', () => {
+    expect(group('/r/step-1.st', '/r/step-2.st', '/r/step-final.st')).toEqual([['/r', undefined, [1, 2]]]);
+  });
+});
+
+describe('discover', () => {
+  test('tells the files of a workspace apart', async () => {
+    cpSync(join(fixtures, 'mlp.safetensors'), join(folder, 'out/step-1.safetensors'));
+    put('whence.json', '{}');
+    put('nets/model.onnx');
+    put('train_log.csv', 'step,lr\n1,1\n');
+    put('classes.txt', 'a\nb\n');
+    put('train.py');
+    put('data/train.csv');
+    put('data/my_test_set.jsonl');
+    put('data/other.csv');
+    put('data/contest.csv');
+    put('data/train-images.idx3-ubyte', Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9));
+    put('data/train-labels.idx1-ubyte', Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 4));
+    put('data/test-images.idx3-ubyte', 'no IDX at all');
+    const found = await discover(folder, files);
+    expect({
+      ...found,
+      configs: found.configs.map(short),
+      models: found.models.map(short),
+      logs: found.logs.map(short),
+      scripts: found.scripts.map(short),
+      classLists: found.classLists.map(short),
+      checkpoints: found.checkpoints.map(({ checkpoints }) => checkpoints.map(({ file }) => short(file))),
+      splits: found.splits.map(({ name, config }) => [
+        name,
+        ...('file' in config ? [config.file] : [config.images, config.labels!]).map(short),
+      ]),
+    }).toEqual({
+      folder,
+      configs: ['whence.json'],
+      models: [join('nets', 'model.onnx')],
+      logs: ['train_log.csv'],
+      scripts: ['train.py'],
+      classLists: ['classes.txt'],
+      checkpoints: [[join('out', 'step-1.safetensors')]],
+      splits: [
+        ['train', join('data', 'train-images.idx3-ubyte'), join('data', 'train-labels.idx1-ubyte')],
+        ['test', join('data', 'my_test_set.jsonl')],
+        ['train', join('data', 'train.csv')],
+      ],
+      problems: [],
+    });
+  });
+
+  test('takes a checkpoint by its content, and a damaged one by its name', async () => {
+    cpSync(join(fixtures, 'mlp.safetensors'), join(folder, 'step-1.bin'));
+    put('step-2.bin', 'something else');
+    put('step-3.safetensors', 'cut');
+    const { checkpoints } = await discover(folder, files);
+    expect(checkpoints.flatMap((group) => group.checkpoints.map(({ step }) => step)).sort()).toEqual([1, 3]);
+  });
+
+  test('goes on where a folder below cannot be read', async () => {
+    put('open/step-1.safetensors');
+    put('secret/step-2.safetensors');
+    const secret = join(folder, 'secret');
+    const guarded = {
+      ...files,
+      list: async (path: string) => {
+        if (path === secret) throw new WhenceError('unreadable', 'Permission denied.', { file: path });
+        return files.list(path);
+      },
+    };
+    const { problems, checkpoints } = await discover(folder, guarded);
+    expect(problems).toMatchObject([{ severity: 'warning', message: 'Permission denied.', file: secret }]);
+    expect(checkpoints).toHaveLength(1);
+    await expect(discover(secret, guarded)).rejects.toMatchObject({ code: 'unreadable' });
+  });
+
+  test('stops when it is cancelled', async () => {
+    const signal = { aborted: true, addEventListener: () => undefined };
+    await expect(discover(folder, files, signal)).rejects.toMatchObject({ code: 'cancelled' });
+  });
+});
+
+describe('walk', () => {
+  test('goes down so far and no further', async () => {
+    const levels = Array.from({ length: 12 }, (_, depth) => `d${depth}`);
+    levels.forEach((_, depth) => {
+      put(join(...levels.slice(0, depth + 1), 'f.txt'));
+    });
+    const { entries } = await walk(folder, files);
+    expect(entries).toHaveLength(8);
+  });
+
+  test('stops after very many files, and says so', async () => {
+    const many = {
+      ...files,
+      list: async (path: string) =>
+        Array.from({ length: 15_000 }, (_, index) => ({
+          name: `${index}`,
+          path: `${path}/${index}`,
+          kind: index === 0 ? ('folder' as const) : ('file' as const),
+          size: 1,
+        })),
+    };
+    const { entries, problems } = await walk('/huge', many);
+    expect(entries.length).toBeLessThan(31_000);
+    expect(problems).toMatchObject([
+      { severity: 'info', message: expect.stringContaining('the search stopped there') },
+    ]);
+  });
+});
