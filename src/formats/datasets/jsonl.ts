@@ -19,6 +19,8 @@ export interface JsonlKeys {
 
 /** Keys that hold an example's features as one array, in order of preference. */
 const featureNames = ['features', 'x', 'input', 'inputs', 'data', 'pixels', 'image', 'values'];
+/** Keys that hold the text of an example, in order of preference. */
+const textNames = ['text', 'sentence', 'content', 'document', 'prompt'];
 const longestPreview = 2000;
 
 /**
@@ -136,9 +138,13 @@ function readLabel(row: Row, key: string, source: ByteSource, line: number): str
 }
 
 function previewOf(text: string, features: string | readonly string[], label: string | undefined): Preview {
-  if (typeof features === 'string') return { kind: 'text', text: shortened(text) };
   const row = JSON.parse(text) as Row;
-  if (features.some((key) => Array.isArray(row[key]))) return { kind: 'text', text: shortened(text) };
+  if (typeof features === 'string' || features.some((key) => Array.isArray(row[key]))) {
+    // Token ids say nothing to people: what they were made of, where the row has it, does.
+    const words = textNames.filter((name) => name !== label).map((name) => row[name]);
+    const said = words.find((value) => typeof value === 'string');
+    return { kind: 'text', text: shortened(said ?? text) };
+  }
   const columns = label === undefined ? features : [...features, label];
   return { kind: 'row', columns, values: columns.map((key) => String(row[key] ?? '')) };
 }

@@ -39,6 +39,22 @@ describe('openJsonlDataset', () => {
     expect([...(await open('{"x": [1], "y": true}')).labels]).toEqual([1]);
   });
 
+  test('shows the text beside token ids', async () => {
+    const dataset = await open('{"input_ids": [4, 9], "text": "a cat", "label": 1}\n{"input_ids": [5], "label": 0}\n');
+    expect(await dataset.preview(0)).toEqual({ kind: 'text', text: 'a cat' });
+    expect(await dataset.preview(1)).toEqual({ kind: 'text', text: '{"input_ids": [5], "label": 0}' });
+    expect(dataset.arrays).toEqual([
+      { name: 'input_ids', dims: [2], values: Float32Array.of(4, 9, 5, 0), lengths: Int32Array.of(2, 1) },
+    ]);
+  });
+
+  test('reads labels of tokens, filled up by -1', async () => {
+    const dataset = await open('{"input_ids": [4], "labels": [2]}\n{"input_ids": [5, 6], "labels": [-100, 1]}\n');
+    expect(dataset.tokenLabels).toBe('labels');
+    expect(dataset.arrays?.[1]?.values).toEqual(Float32Array.of(2, -1, -100, 1));
+    expect([...dataset.labels]).toEqual([Number.NaN, Number.NaN]);
+  });
+
   test.each([
     ['an empty file', '\n \n', {}, 'empty-data', undefined],
     ['bad JSON', '{"x": [1], "y": 0}\n\n{"x": [1, "y": 0}\n', {}, 'malformed-file', 'line 3'],
