@@ -16,11 +16,22 @@ test.runIf(withoutGpu)('setting up a GPU says what is missing before anything is
   expect(text).toMatch(/cuDNN 9: (missing, no libcudnn\.so\.9|found)/);
   const named = await session().makeFolder({ 'libcudnn.so.9': '' });
   await dialog.getByText('Name Folders…').click();
-  const path = workbench.page.locator('.quick-input-widget input[type="text"]');
+  const picker = workbench.page.locator('.quick-input-widget');
+  const path = picker.locator('input[type="text"]');
   await path.waitFor();
-  await path.fill(`${named}/`);
-  await path.press('Enter');
-  await dialog.getByText(`cuDNN 9: found, ${named}`).waitFor();
+  // The picker reads folders while one types, and takes no answer before it has.
+  await expect
+    .poll(
+      async () => {
+        if (await path.isVisible()) {
+          await path.fill(`${named}/`, { timeout: 2000 });
+          await picker.getByRole('button', { name: 'OK' }).click({ timeout: 2000 });
+        }
+        return dialog.getByText(`cuDNN 9: found, ${named}`).isVisible();
+      },
+      { timeout: 60_000, interval: 3000 },
+    )
+    .toBe(true);
   await dialog.getByRole('button', { name: 'Cancel' }).click();
   await session().closeWindows();
 });
