@@ -1,4 +1,4 @@
-import type { Algebra, Matrix } from '../curvature/algebra';
+import { type Algebra, type Matrix, transposed } from '../curvature/algebra';
 import { symmetricEigen } from './jacobi';
 
 /** Preconditioned queries of one site as they are scored: in full [Q, outputs, inputs], or as sums of `rank` outer products. */
@@ -113,13 +113,4 @@ function squaredDistance(values: Float32Array, from?: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += (values[i]! - (from?.[i] ?? 0)) ** 2;
   return sum;
-}
-
-function transposed({ dims, values }: Matrix): Matrix {
-  const [rows, columns] = dims as [number, number];
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
-  }
-  return { dims: [columns, rows], values: result };
 }

@@ -1,4 +1,4 @@
-import type { Algebra, Matrix } from '../curvature/algebra';
+import { type Algebra, type Matrix, transposed } from '../curvature/algebra';
 import type { Basis, Eigenbasis, EkfacFactor } from '../curvature/ekfac';
 import { isRankOne } from '../curvature/positions';
 import type { Site } from '../curvature/site';
@@ -90,15 +90,6 @@ async function rotation(algebra: Algebra, from: Basis | undefined, to: Basis | u
 
 function matrixOf(basis: Basis): Matrix {
   return { dims: [basis.size, basis.size], values: basis.vectors };
-}
-
-function transposed({ dims, values }: Matrix): Matrix {
-  const [rows, columns] = dims as [number, number];
-  const result = new Float32Array(values.length);
-  for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
-  }
-  return { dims: [columns, rows], values: result };
 }
 
 /** Every query times the same [outputs, inputs] factors, elementwise. */

@@ -8,6 +8,16 @@ export interface Matrix {
   readonly values: Float32Array;
 }
 
+/** A matrix with rows and columns swapped. */
+export function transposed({ dims, values }: Matrix): Matrix {
+  const [rows, columns] = dims as [number, number];
+  const result = new Float32Array(values.length);
+  for (let row = 0; row < rows; row++) {
+    for (let column = 0; column < columns; column++) result[column * rows + row] = values[row * columns + column]!;
+  }
+  return { dims: [columns, rows], values: result };
+}
+
 /**
  * The few products that happen outside a model's own graph, as small graphs of any shape: nothing that grows with data or
  * parameters is multiplied in JavaScript.

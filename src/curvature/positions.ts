@@ -97,7 +97,7 @@ export function useGradientCovariance(builder: GraphBuilder, site: Site, use: Us
 /** Rows as [batch, positions, width], whichever way they lie. */
 function byExample(builder: GraphBuilder, value: string, { map, positions, order }: Use, width: number): string {
   const lead = builder.dims(value).slice(0, -1);
-  const batch = lead.reduce((product, n) => product * n, 1) / positions;
+  const batch = product(lead) / positions;
   if (order === 'example-major') return builder.reshape(value, [batch, positions, width]);
   // Every image of a convolution has positions of its own, which stay together.
   const inner = map.kind === 'convolution' ? lead[1]! : 1;

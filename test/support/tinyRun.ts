@@ -1,6 +1,7 @@
-import { cp, mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { encodeSafetensors } from '../../src/formats/checkpoints/safetensors';
 import { encodeModel } from '../../src/onnx/encode';
 import type { Tensor } from '../../src/onnx/runtime';
@@ -76,4 +77,14 @@ export async function copyRun(path: string): Promise<RunFolder> {
     filter: (from) => !from.includes('.whence') && !from.includes('whence.review'),
   });
   return { folder, config: join(folder, 'whence.json') };
+}
+
+/** Takes note of runs that a test file has made, and removes their folders after its last test. */
+export function useRunFolders(): <R extends RunFolder>(made: R) => R {
+  const folders: string[] = [];
+  afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+  return (made) => {
+    folders.push(made.folder);
+    return made;
+  };
 }

@@ -1,14 +1,16 @@
 import { findNodeAtLocation, type JSONPath, parseTree } from 'jsonc-parser';
 import type { Files } from '../../formats/bytes';
 import { datasetFiles, openDataset, resolvePath } from '../../formats/datasets';
-import { checkLabels } from '../../formats/datasets/labels';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
 import { findCheckpoints } from '../run/checkpointFiles';
+import { customLossOf } from '../run/customLoss';
 import { readRunModel } from '../run/runModel';
+import { checkSplit } from '../run/splits';
 import { readTrainingLog } from '../run/trainingLog';
 import { parseConfig } from './config';
 import { rangeOf } from './configProblems';
+import { lossOf } from './lossConfig';
 
 /**
  * All problems of a `whence.json` as its text stands in an editor: those of the text, and where that leaves a usable
@@ -51,6 +53,9 @@ export async function validateConfig(path: string, text: string, files: Files): 
   if (log !== undefined)
     await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
 
+  const loss = lossOf(config.loss).kind;
+  if (model) await check(['loss', 'model'], () => customLossOf(config, folder, model, files));
+
   let classes = config.classes;
   const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
   for (const [name, split] of splits) {
@@ -63,9 +68,7 @@ export async function validateConfig(path: string, text: string, files: Files): 
     const dataset = await check(['data', name], () => openDataset(split, folder, files, classes));
     if (name === 'train') classes ??= dataset?.classes;
     const outputs = model?.outputs ?? classes?.length;
-    if (dataset && outputs !== undefined && (config.loss ?? 'cross-entropy') === 'cross-entropy') {
-      await check(['data', name], async () => checkLabels(dataset, outputs));
-    }
+    if (dataset) await check(['data', name], async () => checkSplit(name, dataset, loss, outputs));
   }
   return found;
 }

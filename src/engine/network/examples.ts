@@ -2,6 +2,7 @@ import type { Dataset } from '../../formats/dataset';
 import { elementCount, formatDims } from '../../formats/tensor';
 import { applyPreprocess, type FeatureStatistics, type PreprocessConfig } from '../../formats/transform';
 import type { Feeds, Tensor } from '../../onnx/runtime';
+import { tensorOf } from '../../onnx/tensor';
 import { WhenceError } from '../../protocol/errors';
 import { arrayOf, type InputSource, type Sequence } from './inputSources';
 
@@ -75,7 +76,7 @@ export class ModelExamples {
     // Padding repeats an example: of all zeros some networks make NaN, which no weight of 0 would silence.
     const rows = Array.from({ length: size }, (_, row) => indices[row] ?? indices[0]!);
     const inputs: Record<string, Tensor> = {};
-    for (const source of sources) inputs[source.name] = tensorOf(source, size, await this.values(source, rows));
+    for (const source of sources) inputs[source.name] = inputTensor(source, size, await this.values(source, rows));
     const mask = sequence?.mask && { dtype: 'float32' as const, dims: [size, sequence.tokens], data: this.mask(rows) };
     return {
       indices,
@@ -163,26 +164,14 @@ function gathered(values: Float32Array, from: number, to: number, rows: readonly
   return result;
 }
 
-function tensorOf({ dtype, dims: own }: InputSource, size: number, values: Float32Array): Tensor {
-  const dims = [size, ...own];
-  switch (dtype) {
-    case 'float32':
-      return { dtype, dims, data: values };
-    case 'int64': {
-      const data = new BigInt64Array(values.length);
-      // Through the low words, since conversion to BigInt is slow; the high ones are the sign's.
-      const words = new Int32Array(data.buffer);
-      values.forEach((value, i) => {
-        words[2 * i] = value;
-        words[2 * i + 1] = value < 0 ? -1 : 0;
-      });
-      return { dtype, dims, data };
-    }
-    case 'int32':
-      return { dtype, dims, data: Int32Array.from(values) };
-    case 'bool':
-      return { dtype, dims, data: Uint8Array.from(values, (value) => (value === 0 ? 0 : 1)) };
-  }
+function inputTensor({ dtype, dims }: InputSource, size: number, values: Float32Array): Tensor {
+  const all = [size, ...dims];
+  if (dtype === 'float32') return { dtype, dims: all, data: values };
+  return tensorOf(
+    dtype,
+    all,
+    Array.from(values, (value) => (dtype === 'bool' ? Number(value !== 0) : value)),
+  );
 }
 
 export function range(from: number, to: number): number[] {

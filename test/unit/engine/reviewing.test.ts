@@ -1,24 +1,19 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type EngineHandlers } from '../../../src/engine/engine';
 import { failure } from '../../support/failure';
 import { quietContext, testHost } from '../../support/testHost';
-import { copyRun, makeTinyRun, type RunFolder } from '../../support/tinyRun';
+import { copyRun, makeTinyRun, type RunFolder, useRunFolders } from '../../support/tinyRun';
 
-const folders: string[] = [];
+const owned = useRunFolders();
 let engine: EngineHandlers;
 /** The reference run of FashionMNIST, which the tests of this file only read. */
 let run: RunFolder;
-const owned = <R extends RunFolder>(made: R): R => {
-  folders.push(made.folder);
-  return made;
-};
 beforeAll(async () => {
   engine = createEngine(await testHost());
   run = owned(await copyRun('test/fixtures/oracle/momentum'));
 });
-afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
 
 describe('suspects and their review', () => {
   test('are ranked, decided, undone and exported', async () => {

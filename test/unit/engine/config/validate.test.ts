@@ -44,6 +44,16 @@ describe('validateConfig', () => {
     expect(await validate()).toEqual([]);
   });
 
+  test('checks labels against the loss however it is written', async () => {
+    writeFileSync(join(folder, 'test.csv'), 'a,b,c,d,e,f,label\n1,2,3,4,5,6,7\n1,2,3,4,5,6,99\n');
+    for (const loss of ['cross-entropy', { kind: 'cross-entropy', labelSmoothing: 0.1 }, 'binary-cross-entropy']) {
+      const data = { ...good.data, train: { format: 'csv', file: 'test.csv' } };
+      const problems = await validate({ loss, data });
+      expect(problems.length).toBeGreaterThan(0);
+      expect(problems[0]!.message).toMatch(/has the label/);
+    }
+  });
+
   test('gives the problems of the text alone where no file can be looked for', async () => {
     expect(await validate({ model: 3, log: 'gone.csv' })).toMatchObject([{ at: '3' }]);
   });
@@ -54,6 +64,9 @@ describe('validateConfig', () => {
     [{ checkpoints: 'epoch-*.safetensors' }, '"epoch-*.safetensors"', 'No checkpoint matches'],
     [{ checkpoints: ['step-10.safetensors', 'step-20.safetensors'] }, '"step-20.safetensors"', 'step-20.safetensors'],
     [{ log: 'gone.csv' }, '"gone.csv"', 'gone.csv'],
+    [{ loss: { kind: 'custom', model: 'gone.onnx' } }, '"gone.onnx"', 'gone.onnx'],
+    [{ loss: { kind: 'custom', model: 'log.csv' } }, '"log.csv"', 'log.csv'],
+    [{ loss: { kind: 'custom' } }, '{ "kind": "custom" }', 'A custom loss needs its graph'],
     [{ log: 'train.csv' }, '"train.csv"', 'A training log has the columns'],
     [{ data: { ...good.data, test: { format: 'csv', file: 'gone.csv' } } }, '"gone.csv"', 'gone.csv'],
     [
