@@ -32,10 +32,21 @@ export class WhenceWindow {
   async setUp(): Promise<string> {
     await this.show();
     await this.row('not set up').waitFor({ timeout: minute });
-    await this.row('Set Up This Workspace').click();
-    await this.workbench.tab('whence.json').waitFor({ timeout: minute });
+    await this.clickUntil(this.row('Set Up This Workspace'), this.workbench.tab('whence.json'));
     await this.row(/step [\d,]+ · /).waitFor({ timeout: minute });
     return readFile(join(this.folder, 'whence.json'), 'utf8');
+  }
+
+  /** Clicks a row until `sign` is seen: a tree that is drawn anew, or moves down, under the pointer loses the click. */
+  private async clickUntil(row: Locator, sign: Locator): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      await row.click({ timeout: minute });
+      try {
+        return await sign.waitFor({ timeout: 20_000 });
+      } catch (error) {
+        if (attempt === 4) throw error;
+      }
+    }
   }
 
   /** Opens a split's file from the Runs view and returns its data editor. */
