@@ -1,6 +1,7 @@
 import { getNodeValue, type ParseError, parseTree } from 'jsonc-parser';
 import type { OptionalSites } from '../../curvature/site';
 import type { DatasetConfig } from '../../formats/dataset';
+import type { OptimizerKind } from '../../formats/trainingState';
 import type { PreprocessConfig } from '../../formats/transform';
 import type { Problem } from '../../protocol/model';
 import { duplicateProblems, issueProblems, meaningProblems, syntaxProblem } from './configProblems';
@@ -10,13 +11,30 @@ import type { LossConfig } from './lossConfig';
 export type { DatasetConfig } from '../../formats/dataset';
 export type { PreprocessConfig } from '../../formats/transform';
 
+/** Parameters that were updated otherwise than the rest. */
+export interface ParameterGroupConfig {
+  /** Names of the checkpoints' tensors; each may hold `*`. */
+  readonly parameters: readonly string[];
+  /** Times the run's own learning rate. Default 1. */
+  readonly learningRateScale?: number;
+  /** Default: the optimizer's. */
+  readonly weightDecay?: number;
+}
+
 export interface OptimizerConfig {
-  readonly kind: 'sgd';
+  readonly kind: OptimizerKind;
   /** Constant learning rate, for runs without a log. */
   readonly learningRate?: number;
   readonly momentum?: number;
   readonly nesterov?: boolean;
   readonly weightDecay?: number;
+  /** Adam's decay rates of the first and second moments. Default [0.9, 0.999]. */
+  readonly betas?: readonly [number, number];
+  /** Adam's. Default 1e-8. */
+  readonly epsilon?: number;
+  /** Examples of one update; Adam's second moments depend on it where no checkpoint holds them. */
+  readonly batchSize?: number;
+  readonly groups?: readonly ParameterGroupConfig[];
 }
 
 /** A `whence.json` as parsed: one training run. */

@@ -101,7 +101,7 @@ export const configKeys = {
     description: 'How the weights were updated.',
     example: { kind: 'sgd', momentum: 0.9 },
   },
-  'optimizer.kind': { description: 'The optimizer: sgd.', example: 'sgd' },
+  'optimizer.kind': { description: 'The optimizer: sgd, adam or adamw.', example: 'sgd' },
   'optimizer.learningRate': {
     description: 'The constant learning rate of a run without a log.',
     example: 0.01,
@@ -109,10 +109,36 @@ export const configKeys = {
   'optimizer.momentum': { description: 'Heavy-ball momentum, from 0 to below 1.', example: 0.9, default: 0 },
   'optimizer.nesterov': { description: "Whether the momentum is Nesterov's.", example: true, default: false },
   'optimizer.weightDecay': {
-    description: 'L2 regularisation, as the weight_decay of torch.optim.SGD.',
+    description: "The optimizer's weight_decay: L2 regularisation for sgd and adam, decoupled for adamw.",
     example: 0.0005,
     default: 0,
   },
+  'optimizer.betas': {
+    description: "Adam's decay rates of the first and second moments.",
+    example: [0.9, 0.999],
+    default: [0.9, 0.999],
+  },
+  'optimizer.epsilon': { description: "Adam's epsilon.", example: 1e-8, default: 1e-8 },
+  'optimizer.batchSize': {
+    description:
+      "Examples of one update, over all devices and accumulated gradients. Adam's second moments depend on it where no checkpoint holds them.",
+    example: 64,
+  },
+  'optimizer.groups': {
+    description: 'Parameters that were updated otherwise than the rest.',
+    example: [{ parameters: ['head.*'], learningRateScale: 10 }],
+    default: [],
+  },
+  'optimizer.groups.parameters': {
+    description: "Names of the checkpoints' tensors; each may hold *.",
+    example: ['*.bias'],
+  },
+  'optimizer.groups.learningRateScale': {
+    description: "The group's learning rate over the run's own.",
+    example: 10,
+    default: 1,
+  },
+  'optimizer.groups.weightDecay': { description: "The group's weight decay. Default: the optimizer's.", example: 0 },
   sites: {
     description:
       'Layers that scores cover beside Linear and convolution: embeddings (of up to 4,096 rows), normalizations.',

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { optionalSites } from '../../curvature/site';
+import type { OptimizerKind } from '../../formats/trainingState';
 import { type ConfigPath, configKeys } from './configKeys';
 
 /** A schema with its key's words on it, so that the JSON schema for editors says the same. */
@@ -61,6 +62,9 @@ const splitSchema = z.discriminatedUnion(
 const lossNames = ['cross-entropy', 'next-token', 'binary-cross-entropy', 'squared-error', 'absolute-error'] as const;
 const lossMessage = `must be one of ${lossNames.join(', ')}, or an object with such a "kind" or "custom"`;
 const fraction = 'must be from 0 to below 1';
+const optimizerKinds = ['sgd', 'adam', 'adamw'] as const satisfies readonly OptimizerKind[];
+const notNegative = () => number().check(z.gte(0, 'must not be negative'));
+const momentum = () => number().check(z.gte(0, fraction), z.lt(1, fraction));
 
 const lossSchema = z.strictObject({
   kind: keyed('loss.kind', z.enum([...lossNames, 'custom'], lossMessage)),
@@ -110,14 +114,28 @@ export const runConfigSchema = z.strictObject(
       'optimizer',
       z.strictObject(
         {
-          kind: keyed('optimizer.kind', z.literal('sgd', 'must be "sgd": other optimizers are not supported yet')),
+          kind: keyed('optimizer.kind', z.enum(optimizerKinds, 'must be "sgd", "adam" or "adamw"')),
           learningRate: optional('optimizer.learningRate', number().check(z.gt(0, 'must be above 0'))),
-          momentum: optional(
-            'optimizer.momentum',
-            number().check(z.gte(0, 'must be from 0 to below 1'), z.lt(1, 'must be from 0 to below 1')),
-          ),
+          momentum: optional('optimizer.momentum', momentum()),
           nesterov: optional('optimizer.nesterov', truth()),
-          weightDecay: optional('optimizer.weightDecay', number().check(z.gte(0, 'must not be negative'))),
+          weightDecay: optional('optimizer.weightDecay', notNegative()),
+          betas: optional('optimizer.betas', z.tuple([momentum(), momentum()], 'must be two numbers')),
+          epsilon: optional('optimizer.epsilon', notNegative()),
+          batchSize: optional('optimizer.batchSize', z.int('must be a whole number').check(z.gte(1))),
+          groups: optional(
+            'optimizer.groups',
+            z.array(
+              z.strictObject({
+                parameters: keyed(
+                  'optimizer.groups.parameters',
+                  texts('must be a list of names').check(z.minLength(1)),
+                ),
+                learningRateScale: optional('optimizer.groups.learningRateScale', notNegative()),
+                weightDecay: optional('optimizer.groups.weightDecay', notNegative()),
+              }),
+              'must be a list of groups',
+            ),
+          ),
         },
         'must be an object',
       ),

@@ -19,6 +19,7 @@ import { checkSplit, isPerToken, openSplits } from './splits';
 import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
 
 const defaultSegments = 3;
+const optimizerNames = { sgd: 'SGD', adam: 'Adam', adamw: 'AdamW' } as const;
 
 /** A run whose configuration, model, checkpoints and data have been read and fit together. */
 export interface OpenRun {
@@ -126,7 +127,7 @@ export function describeRun(run: OpenRun, problems: TrainingRun['problems']): Tr
     checkpoints: run.checkpoints,
     splits: [...run.splits].map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
     classes: run.classes,
-    optimizer: ['SGD', ...details].join(', '),
+    optimizer: [optimizerNames[run.config.optimizer.kind], ...details].join(', '),
     loss: run.loss,
     segments: run.segments,
     problems,

@@ -2,6 +2,7 @@ import { bytesPerElement } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { elementCount, formatDims, type TensorRef } from '../tensor';
+import type { TrainingState } from '../trainingState';
 import { dtypeOfName } from './safetensorsDtypes';
 import { isRecord, malformed, readHeader, truncated } from './safetensorsHeader';
 
@@ -12,6 +13,8 @@ export { isSafetensors } from './safetensorsHeader';
 export interface CheckpointContent {
   readonly tensors: ReadonlyMap<string, TensorRef>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** What the same file tells of training. */
+  readonly state?: TrainingState;
 }
 
 /**
