@@ -50,7 +50,7 @@ describe('parseConfig', () => {
       '"parquet"',
     ],
     [{ data: { test: good.data.test } }, '"data" has no split "train"', '"data"'],
-    [{ optimizer: { kind: 'lion' } }, '"optimizer.kind" must be "sgd"', '"adam"'],
+    [{ optimizer: { kind: 'lion' } }, '"optimizer.kind" must be "sgd", "adam" or "adamw"', '"lion"'],
     [{ optimizer: { kind: 'sgd', momentum: 1 } }, '"optimizer.momentum" must be from 0 to below 1.', '1'],
     [{ optimizer: { kind: 'sgd', weightDecay: -1 } }, '"optimizer.weightDecay" must not be negative.', '-1'],
     [{ log: undefined }, 'Nothing says what the learning rate was.', '"optimizer"'],
