@@ -17,6 +17,7 @@ import { type RunHash, runFingerprint, runHash } from './runHash';
 import { defaultFisher, readRunModel } from './runModel';
 import { checkSplit, isPerToken, openSplits } from './splits';
 import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
+import { configuredOptimizer, type ResolvedOptimizer, type SecondMoments } from './trajectory';
 
 const defaultSegments = 3;
 const optimizerNames = { sgd: 'SGD', adam: 'Adam', adamw: 'AdamW' } as const;
@@ -38,6 +39,10 @@ export interface OpenRun {
   /** Ascending by step; every one has a learning rate. */
   readonly checkpoints: readonly Checkpoint[];
   readonly segments: readonly Segment[];
+  /** How the weights were updated, whoever told it. */
+  readonly optimizer: ResolvedOptimizer;
+  /** Adam's second moments at a checkpoint, by its index in `checkpoints`; undefined where none were saved. */
+  readonly secondMoments: (checkpoint: number) => Promise<SecondMoments | undefined>;
   readonly classes: readonly string[];
   readonly splits: ReadonlyMap<string, Dataset>;
   /** The model's file and those of its external data. */
@@ -79,10 +84,11 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   }
   const fisher = config.fisher ?? defaultFisher(loss, perToken, outputs ?? classes.length);
   const rates = hasRates(log) ? log : config.optimizer.learningRate!;
+  const optimizer = configuredOptimizer(config);
   const schedule = {
     checkpointSteps: checkpoints.map(({ step }) => step),
     totalLearningRate: (from: number, to: number) => totalLearningRate(rates, from, to),
-    momentum: config.optimizer.momentum ?? 0,
+    momentum: optimizer.momentum,
   };
   return {
     config,
@@ -97,6 +103,8 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     fisher,
     checkpoints,
     segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
+    optimizer,
+    secondMoments: async () => undefined,
     classes,
     splits,
     modelFiles,
@@ -114,7 +122,7 @@ export async function currentFingerprint({ path, modelFiles }: OpenRun, files: F
 
 /** The run in the interface's words. */
 export function describeRun(run: OpenRun, problems: TrainingRun['problems']): TrainingRun {
-  const { momentum = 0, nesterov = false, weightDecay = 0 } = run.config.optimizer;
+  const { kind, momentum, nesterov, weightDecay } = run.optimizer;
   const details = [
     momentum > 0 ? `${nesterov ? 'Nesterov momentum' : 'momentum'} ${momentum}` : '',
     weightDecay > 0 ? `weight decay ${weightDecay}` : '',
@@ -127,7 +135,7 @@ export function describeRun(run: OpenRun, problems: TrainingRun['problems']): Tr
     checkpoints: run.checkpoints,
     splits: [...run.splits].map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
     classes: run.classes,
-    optimizer: [optimizerNames[run.config.optimizer.kind], ...details].join(', '),
+    optimizer: [optimizerNames[kind], ...details].join(', '),
     loss: run.loss,
     segments: run.segments,
     problems,
