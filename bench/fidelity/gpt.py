@@ -22,7 +22,8 @@ from draws import draw
 
 NAME = "gpt"
 EXAMPLES, QUERIES = 1000, 80
-EPOCHS, BATCH, LEARNING_RATE, MOMENTUM = 16, 16, 0.1, 0.9
+EPOCHS, BATCH, LEARNING_RATE = 16, 16, 0.1
+OPTIMIZER = {"kind": "sgd", "momentum": 0.9}
 FLOOR = 0.1
 """What is left of the learning rate at the end; 1: it is constant."""
 FISHER = "sampled"

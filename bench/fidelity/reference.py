@@ -163,7 +163,7 @@ def reference(task, folder):
 
     def totals(group):
         start = steps[group[0] - 1] if group[0] else 0
-        return sum(rates[start : steps[group[-1]]]) / (1 - task.MOMENTUM)
+        return sum(rates[start : steps[group[-1]]]) / (1 - task.OPTIMIZER["momentum"])
 
     # What every checkpoint's training gradients are multiplied with, by method.
     multiplied = {}

@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from training import train
+from training import read_training, train
 
 
 def masks(subsets, examples):
@@ -15,20 +15,24 @@ def masks(subsets, examples):
     return chosen
 
 
-def retrain(task, folder, subsets, repeats, part, parts):
+def retrain(task, folder, subsets, repeats, part, processes):
     """Every outcome is a file of its own, so that what is done is never done again and processes share the work."""
     outcomes = folder / "retrained"
     outcomes.mkdir(exist_ok=True)
-    x, y = task.read_examples(folder, "train")
+    parts = read_training(task, folder)
     queries = task.read_examples(folder, "test")
-    halves = masks(subsets, len(x))
-    for index in range(part, subsets * repeats, parts):
+    sizes = [len(x) for x, _ in parts]
+    halves = masks(subsets, sum(sizes))
+    for index in range(part, subsets * repeats, processes):
         repeat, subset = divmod(index, subsets)
         path = outcomes / f"half-{subset}-repeat-{repeat}.npy"
         if path.exists():
             continue
-        rows = torch.from_numpy(np.flatnonzero(halves[subset]))
-        model = train(task, x[rows], None if y is None else y[rows], 1000 * (repeat + 1) + subset)
+        chosen = []
+        for (x, y), mask in zip(parts, np.split(halves[subset], np.cumsum(sizes)[:-1])):
+            rows = torch.from_numpy(np.flatnonzero(mask))
+            chosen.append((x[rows], None if y is None else y[rows]))
+        model = train(task, chosen, 1000 * (repeat + 1) + subset)
         with torch.no_grad():
             values = task.measurement(model, *queries).numpy()
         unfinished = path.with_suffix(".part")

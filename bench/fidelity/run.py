@@ -1,4 +1,4 @@
-"""Makes what `npm run fidelity:cnn` and `npm run fidelity:gpt` compare Whence with, in PyTorch.
+"""Makes what Whence's scores are compared with, in PyTorch.
 
     python run.py make cnn FOLDER --source FASHION_MNIST            trains: FOLDER becomes a run with a whence.json
     python run.py make gpt FOLDER --source /usr/share/common-licenses
@@ -6,7 +6,7 @@
     python run.py retrain cnn FOLDER [--part 0 --parts 2]           outcomes of random halves: FOLDER/retrained
     python run.py collect cnn FOLDER                                FOLDER/masks.npy and outcomes.npy
 
-Needs torch, numpy and safetensors, the GPT transformers too. Retraining goes on where it was left.
+Needs torch, numpy and safetensors, the GPT transformers and the regression scikit-learn too. A task is a file here. Retraining goes on where it was left.
 """
 
 import argparse
@@ -19,6 +19,8 @@ import torch
 from reference import write_reference
 from retraining import collect, retrain
 from training import make
+
+TASKS = ("mlp", "noisy", "cnn", "regression", "gpt", "adamw", "gptadamw", "stages")
 
 
 def settle(task, args):
@@ -35,7 +37,7 @@ def settle(task, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("action", choices=("make", "reference", "retrain", "collect"))
-    parser.add_argument("task", choices=("cnn", "gpt"))
+    parser.add_argument("task", choices=TASKS)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--source", type=Path, help="where make takes its examples from")
     parser.add_argument("--epochs", type=int, help="of make, and what follows on its folder; unless given, the task's own")
