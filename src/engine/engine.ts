@@ -2,9 +2,11 @@ import { describeFile, openDataset } from '../formats/datasets';
 import { encodeNpy } from '../formats/npy';
 import type { EngineApi } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
+import type { RunConfig } from './config/config';
 import { validateConfig } from './config/validate';
 import type { EngineHost } from './host';
 import { range } from './network/examples';
+import { measureQueries } from './retraining/measure';
 import { pageOfExamples } from './review/predictionList';
 import { checkQuality } from './review/quality';
 import { addDecision, currentDecisions, exampleKey, exportReview, readReview, undoDecision } from './review/review';
@@ -37,6 +39,16 @@ export function createEngine(host: EngineHost): EngineHandlers {
       task.step('reading', 'Reading the run', 0);
       return work(await runs.get(config), task);
     });
+  /** The same of a run that is cut into other segments than its own, where such are named. */
+  const onCut = <R>(
+    config: string,
+    segments: RunConfig['segments'],
+    context: CallContext,
+    work: (loaded: LoadedRun, task: Task) => Promise<R>,
+  ) =>
+    segments === undefined
+      ? onRun(config, context, work)
+      : takeTurns(context.signal, () => runs.cut(config, segments, (loaded) => work(loaded, new Task(context))));
 
   return {
     inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
@@ -71,8 +83,11 @@ export function createEngine(host: EngineHost): EngineHandlers {
     attribute: (request, context) =>
       onRun(request.config, context, (loaded, task) => influenceOf(loaded, request, task)),
 
-    scores: ({ config, queries, method, measurement, out }, context) =>
-      onRun(config, context, async (loaded, task) => {
+    measure: (request, context) =>
+      onRun(request.config, context, (loaded, task) => measureQueries(loaded, request, task)),
+
+    scores: ({ config, queries, method, measurement, out, segments }, context) =>
+      onCut(config, segments, context, async (loaded, task) => {
         const split = oneSplit(queries.map((query) => query.split));
         const examples = loaded.examples(split);
         const indices = queries.map((query) => checkedIndex(examples, query));

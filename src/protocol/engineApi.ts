@@ -68,6 +68,8 @@ export interface ScoresRequest {
   readonly measurement: Measurement;
   /** Absolute path of the `.npy` to write: float32 [queries, training examples], positive = proponent. */
   readonly out: string;
+  /** How many segments, or the steps at which each ends, where they are not to be the run's own. */
+  readonly segments?: number | readonly number[];
 }
 
 export interface ScoresReport {
@@ -75,6 +77,24 @@ export interface ScoresReport {
   readonly shape: readonly [number, number];
   /** Where queries are truncated to a rank: the most that this left out of any, relative to its norm. */
   readonly truncation?: Influence['truncation'];
+}
+
+export interface MeasureRequest {
+  readonly config: string;
+  /** Of one split, at least one. */
+  readonly queries: readonly ExampleId[];
+  /** Without a target: each query's own label. */
+  readonly measurement: Measurement;
+  /** Absolute path of a checkpoint of the same network, from any training. Default: the run's last. */
+  readonly checkpoint?: string;
+}
+
+/** Query by query. */
+export interface MeasuredQueries {
+  /** The measurement itself: a loss is larger where the model does worse. */
+  readonly values: readonly number[];
+  /** The class or number that the model says; absent where it says no single one. */
+  readonly predicted?: readonly number[];
 }
 
 /** Accuracy and mean loss of one checkpoint on a sample of a split. */
@@ -162,6 +182,7 @@ export interface EngineApi {
   check(request: { readonly config: string }): Promise<QualityReport>;
   attribute(request: AttributeRequest): Promise<Influence>;
   scores(request: ScoresRequest): Promise<ScoresReport>;
+  measure(request: MeasureRequest): Promise<MeasuredQueries>;
   suspects(request: SuspectsRequest): Promise<SuspectsReport>;
   review(request: ReviewRequest): Promise<Review>;
   undoReview(request: { readonly config: string }): Promise<Review>;
@@ -183,6 +204,7 @@ export const engineMethods = [
   'check',
   'attribute',
   'scores',
+  'measure',
   'suspects',
   'review',
   'undoReview',

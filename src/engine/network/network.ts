@@ -10,7 +10,7 @@ import type { Feeds, Runtime, Session } from '../../onnx/runtime';
 import { fixedBatch } from '../../onnx/shape';
 import type { ProviderReport } from '../../protocol/engineApi';
 import { WhenceError } from '../../protocol/errors';
-import type { Problem } from '../../protocol/model';
+import type { Checkpoint, Problem } from '../../protocol/model';
 import type { SitePart } from '../fit/siteParts';
 import type { EngineHost } from '../host';
 import { type MemoryBudget, memoryOf, queriesAtOnce } from '../memoryBudget';
@@ -120,6 +120,12 @@ export class Network {
     return [...new Set(names)];
   }
 
+  /** The checkpoints' tensors that an initializer is filled from, those of folded normalisations apart. */
+  tensorsOf(initializer: string): readonly string[] {
+    const bound = this.binding.bindings.find((binding) => binding.initializer === initializer);
+    return bound ? layerTensorsOf(bound.value) : [];
+  }
+
   /** The graph of queries: the training one, at the batch size of queries. */
   querySubject(): Promise<Subject> {
     const batch = fixedBatch(this.run.model) ?? Math.min(queriesAtOnce(this.memory, this.sites), this.training.batch);
@@ -166,10 +172,16 @@ export class Network {
   }
 
   /** A checkpoint's weights as the graph's inputs, and the scales of normalisations that are folded into some. */
-  async weights(checkpoint: number): Promise<Feeds> {
-    const { run, host, binding } = this;
-    const scales = await loadOutputScales(run, host, binding.bindings, checkpoint);
-    return { ...(await loadWeights(run, host, binding.bindings, checkpoint)), ...scaleFeeds(this.sites, scales) };
+  weights(checkpoint: number): Promise<Feeds> {
+    return this.weightsFrom(this.run.checkpoints[checkpoint]!);
+  }
+
+  /** The same of a checkpoint that need not be the run's: another training of the same network may have left it. */
+  async weightsFrom(checkpoint: Checkpoint): Promise<Feeds> {
+    const { host, binding } = this;
+    const run = { ...this.run, checkpoints: [checkpoint] };
+    const scales = await loadOutputScales(run, host, binding.bindings, 0);
+    return { ...(await loadWeights(run, host, binding.bindings, 0)), ...scaleFeeds(this.sites, scales) };
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */

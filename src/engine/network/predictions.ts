@@ -1,5 +1,6 @@
 import { predictGraph } from '../../curvature/instrument';
 import { isPerToken, outputNames } from '../../curvature/subject';
+import type { Feeds } from '../../onnx/runtime';
 import type { Prediction } from '../../protocol/model';
 import type { OpenRun } from '../run/openRun';
 import type { Task } from '../task';
@@ -24,9 +25,19 @@ export async function predict(
   checkpoint: number,
   task: Task,
 ): Promise<Predictions> {
+  return predictWith(network, examples, indices, await network.weights(checkpoint), task);
+}
+
+/** The same with weights of the caller's. */
+export async function predictWith(
+  network: Network,
+  examples: ModelExamples,
+  indices: readonly number[],
+  weights: Feeds,
+  task: Task,
+): Promise<Predictions> {
   const subject = network.training;
   const session = await network.forwardSession('predict', subject, predictGraph);
-  const weights = await network.weights(checkpoint);
   // Of tokens only the losses are looked at.
   const outputs = isPerToken(subject) ? 0 : network.outputs;
   const logits = new Float32Array(indices.length * outputs);

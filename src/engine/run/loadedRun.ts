@@ -2,6 +2,7 @@ import type { Files } from '../../formats/bytes';
 import { featureStatistics } from '../../formats/transform';
 import { WhenceError } from '../../protocol/errors';
 import type { ExampleId } from '../../protocol/model';
+import type { RunConfig } from '../config/config';
 import { Fit } from '../fit/fit';
 import type { EngineHost } from '../host';
 import { ModelExamples, range } from '../network/examples';
@@ -10,7 +11,7 @@ import { Network } from '../network/network';
 import { Attribution } from '../scores/attribute';
 import { RunGradients } from '../scores/trainingGradients';
 import { Store } from '../store';
-import { currentFingerprint, type OpenRun, openRun } from './openRun';
+import { currentFingerprint, type OpenRun, openConfig, readConfig } from './openRun';
 
 /** A run with its model on a device, and everything that calls on it share. */
 export interface LoadedRun {
@@ -45,10 +46,25 @@ export class LoadedRuns {
     loading.catch(() => this.loaded.delete(config));
     return loading;
   }
+
+  /** Works once on a run that is cut into other segments than its own. */
+  async cut<R>(
+    config: string,
+    segments: NonNullable<RunConfig['segments']>,
+    work: (loaded: LoadedRun) => Promise<R>,
+  ): Promise<R> {
+    const loaded = await load(config, this.host, segments);
+    try {
+      return await work(loaded);
+    } finally {
+      await loaded.network.release();
+    }
+  }
 }
 
-async function load(config: string, host: EngineHost): Promise<LoadedRun> {
-  const run = await openRun(config, host.files);
+async function load(path: string, host: EngineHost, segments?: RunConfig['segments']): Promise<LoadedRun> {
+  const config = await readConfig(path, host.files);
+  const run = await openConfig(segments === undefined ? config : { ...config, segments }, path, host.files);
   const splits = await modelExamples(run);
   const train = splits.get('train')!;
   const network = await Network.open(run, host, train);
