@@ -18,6 +18,8 @@ export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'influence-functions', label: 'Influence functions' },
   { value: 'tracin', label: 'TracIn' },
   { value: 'gradient-dot', label: 'Gradient dot product' },
+  { value: 'gradient-cosine', label: 'Gradient cosine' },
+  { value: 'representation-similarity', label: 'Representation similarity' },
 ];
 
 export const phases: Readonly<Record<Phase, string>> = {
@@ -154,6 +156,10 @@ export function methodMeaning({ influence }: InfluenceResult): string {
       return 'TracIn adds up gradient products over the checkpoints, without curvature.';
     case 'gradient-dot':
       return 'The gradient dot product is of the last checkpoint alone, without curvature or scale.';
+    case 'gradient-cosine':
+      return 'The cosine of two gradients at the last checkpoint, from \u22121 to 1: a direction, not an amount.';
+    case 'representation-similarity':
+      return 'How alike two examples look to the last layer, from \u22121 to 1: a baseline that knows neither labels nor training.';
   }
 }
 

@@ -1,4 +1,4 @@
-import type { MethodName, Segment } from '../protocol/model';
+import type { DirectMethodName, Segment, SegmentedMethodName } from '../protocol/model';
 
 /** A scalar function of curvature applied to one site's eigenvalues Λ, [outputs, inputs] in and out. */
 export type MatrixFunction = (eigenvalues: Float32Array) => Float32Array;
@@ -34,8 +34,15 @@ export interface RunFacts {
 
 /** A method is a list of segments with two linear operators each. */
 export interface Method {
-  readonly name: MethodName;
+  readonly name: SegmentedMethodName;
   plan(run: RunFacts): readonly MethodSegment[];
+}
+
+/** A method without segments: no operator stands between two examples, and how they are compared is the engine's. */
+export interface DirectMethod {
+  readonly name: DirectMethodName;
+  /** Whether an example's own score says anything of it; a cosine of anything with itself is 1. */
+  readonly tellsOwn: boolean;
 }
 
 /** Applies a function of one eigenvalue to each; remembers the answer, since every query asks for the same again. */

@@ -78,6 +78,8 @@ export const methodNames: Readonly<Record<MethodName, string>> = {
   'influence-functions': 'EK-FAC influence functions',
   tracin: 'TracIn',
   'gradient-dot': 'gradient dot product',
+  'gradient-cosine': 'gradient cosine',
+  'representation-similarity': 'representation similarity',
 };
 
 /** `label Coat, predicted Pullover (87.2 %), wrong`; for regressions the two numbers. */

@@ -110,13 +110,13 @@ export function scoreGraph(subject: Subject, queries: number, ranks: readonly (n
   return builder.build();
 }
 
-/** `Σ F ∘ G²` [batch] over the sites with several positions, summed over them. */
-export function selfScoreGraph(subject: Subject): Model {
+/** `Σ F ∘ G²` [batch] over the sites with several positions, summed over them; in the eigenbasis where `projected`. */
+export function selfScoreGraph(subject: Subject, projected: boolean): Model {
   const builder = open(subject);
   const gradients = trainingGradients(builder, subject);
   const terms = subject.sites.flatMap((site, index) => {
     if (isRankOne(site)) return [];
-    const bases = basisInputs(builder, site, index);
+    const bases = projected ? basisInputs(builder, site, index) : undefined;
     const responses = builder.input(inputNames.responses(index), float32([site.outputs, site.inputs]));
     return [selfScore(builder, site, siteRows(builder, site, gradients), bases, responses)];
   });
@@ -135,7 +135,8 @@ export function checkGraph(subject: Subject): Model {
   return covarianceGraph(subject, 'empirical', new Set(subject.sites.keys()));
 }
 
-function open(subject: Subject): GraphBuilder {
+/** The subject's graph with its weights as inputs, and what positions read. */
+export function open(subject: Subject): GraphBuilder {
   const builder = new GraphBuilder(subject.model, subject.types);
   for (const weight of subject.trained) builder.weightInput(weight);
   if (subject.tokens !== undefined) builder.input(positionInputs.mask, float32([subject.batch, subject.tokens]));
@@ -144,7 +145,8 @@ function open(subject: Subject): GraphBuilder {
   return builder;
 }
 
-function targets(subject: Subject): string[] {
+/** The values whose gradients make those of the sites. */
+export function targets(subject: Subject): string[] {
   return [...new Set(subject.sites.flatMap(({ uses }) => uses.map(({ output }) => output)))];
 }
 

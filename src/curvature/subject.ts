@@ -62,6 +62,7 @@ export const outputNames = {
   logits: 'whence/out/logits',
   losses: 'whence/out/losses',
   scores: 'whence/out/scores',
+  representation: 'whence/out/representation',
   activation: (site: number) => `whence/out/${site}/activation`,
   gradient: (site: number) => `whence/out/${site}/gradient`,
   full: (site: number) => `whence/out/${site}/full`,

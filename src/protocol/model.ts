@@ -106,7 +106,11 @@ export type LossKind =
   /** An ONNX graph of the user's. */
   | 'custom';
 export type MeasurementKind = 'margin' | 'loss' | 'logit';
-export type MethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
+/** Methods of segments with operators on the query's gradient. */
+export type SegmentedMethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
+/** Methods that compare two examples otherwise. */
+export type DirectMethodName = 'gradient-cosine' | 'representation-similarity';
+export type MethodName = SegmentedMethodName | DirectMethodName;
 
 /** The scalar whose change is attributed: `kind` of class `target` (the label where absent; ignored by regressions). */
 export interface Measurement {

@@ -1,14 +1,22 @@
-import type { MethodName } from '../../protocol/model';
-import type { Method } from '../method';
+import type { DirectMethodName, MethodName, SegmentedMethodName } from '../../protocol/model';
+import type { DirectMethod, Method } from '../method';
+import { gradientCosine } from './gradientCosine';
 import { gradientDot } from './gradientDot';
 import { influenceFunctions } from './influenceFunctions';
+import { representationSimilarity } from './representationSimilarity';
 import { source } from './source';
 import { tracin } from './tracin';
 
 /** Every method there is. The pickers and the brute-force tests enumerate this table. */
-export const methods: Readonly<Record<MethodName, Method>> = {
+export const methods: Readonly<Record<SegmentedMethodName, Method> & Record<DirectMethodName, DirectMethod>> = {
   source,
   'influence-functions': influenceFunctions,
   tracin,
   'gradient-dot': gradientDot,
+  'gradient-cosine': gradientCosine,
+  'representation-similarity': representationSimilarity,
 };
+
+export function isSegmented(method: MethodName): method is SegmentedMethodName {
+  return 'plan' in methods[method];
+}

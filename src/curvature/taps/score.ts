@@ -84,14 +84,19 @@ function lowRankScore(
   return builder.transpose(builder.reduceSum(full, [1, 3], false), [1, 0]);
 }
 
-/** `Σ F ∘ G_i²` for every example: a matrix function's eigenvalues [outputs, inputs] and a batch to [batch]. */
+/**
+ * `Σ F ∘ G_i²` for every example: a matrix function's eigenvalues [outputs, inputs] and a batch to [batch]; without bases in the
+ * parameters' own coordinates.
+ */
 export function selfScore(
   builder: GraphBuilder,
   site: Site,
   rows: SiteRows,
-  bases: BasisInputs,
+  bases: BasisInputs | undefined,
   responses: string,
 ): string {
-  const [gradients] = eigenbasisGradients(builder, site, rows.activation, [rows.gradient], bases) as [string];
+  const gradients = bases
+    ? eigenbasisGradients(builder, site, rows.activation, [rows.gradient], bases)[0]!
+    : perExampleGradient(builder, site, rows);
   return builder.reduceSum(builder.mul(builder.mul(gradients, gradients), responses), [1, 2], false);
 }

@@ -1,9 +1,9 @@
 import type { MethodSegment } from '../../attribution/method';
-import { methods } from '../../attribution/methods';
+import { isSegmented, methods } from '../../attribution/methods';
 import type { SiteQueries } from '../../attribution/preconditioned';
 import { type CurvedSegment, scoreQueries } from '../../attribution/scores';
 import { Algebra } from '../../curvature/algebra';
-import type { Measurement, MethodName } from '../../protocol/model';
+import type { Measurement, MethodName, SegmentedMethodName } from '../../protocol/model';
 import type { Fit } from '../fit/fit';
 import { cutSites, type SitePart } from '../fit/siteParts';
 import { factorBytes, queryBytes } from '../memoryBudget';
@@ -11,6 +11,7 @@ import { type ModelExamples, range } from '../network/examples';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
 import type { Task } from '../task';
+import { type DirectScorers, directScorers, ownScores } from './directScores';
 import { queryGradients } from './queryGradients';
 import type { RunGradients } from './trainingGradients';
 
@@ -26,7 +27,8 @@ export interface Scores {
 /** Attribution of one run: a method's plan, its curvature and its scores. */
 export class Attribution {
   private algebra: Promise<Algebra> | undefined;
-  private readonly plans = new Map<MethodName, readonly MethodSegment[]>();
+  private readonly plans = new Map<SegmentedMethodName, readonly MethodSegment[]>();
+  private readonly direct: DirectScorers;
 
   constructor(
     private readonly run: OpenRun,
@@ -34,11 +36,13 @@ export class Attribution {
     private readonly train: ModelExamples,
     private readonly fit: Fit,
     private readonly gradients: RunGradients,
-  ) {}
+  ) {
+    this.direct = directScorers(run, network, train, this);
+  }
 
   /** A method's segments with their curvature for some sites, all by default; what is not stored yet is fitted. */
   async segments(
-    method: MethodName,
+    method: SegmentedMethodName,
     task: Task,
     sites: readonly number[] = range(0, this.network.sites.length),
   ): Promise<readonly CurvedSegment[]> {
@@ -55,7 +59,7 @@ export class Attribution {
   }
 
   /** Sites in parts, so that a part's factors and its share of a query fit into memory. */
-  private parts(): readonly SitePart[] {
+  parts(): readonly SitePart[] {
     const { training, memory, sites } = this.network;
     return cutSites(training, range(0, sites.length), [
       { bytes: memory.curvature, of: factorBytes },
@@ -63,7 +67,7 @@ export class Attribution {
     ]);
   }
 
-  private plan(method: MethodName): readonly MethodSegment[] {
+  private plan(method: SegmentedMethodName): readonly MethodSegment[] {
     const known = this.plans.get(method);
     if (known) return known;
     const plan = methods[method].plan({
@@ -87,9 +91,13 @@ export class Attribution {
     task: Task,
     token?: number,
   ): Promise<Scores> {
+    const examples = this.train.length;
+    if (!isSegmented(method)) {
+      const asked = { queries, indices, targets, measurement, token };
+      return { bySegment: [await this.direct[method].score(asked, task)], queries: indices.length, examples };
+    }
     await this.segments(method, task);
     const parts = this.parts();
-    const examples = this.train.length;
     const totals = this.plan(method).map(() => new Float32Array(indices.length * examples));
     const truncation = { norms: new Float64Array(indices.length), leftOut: new Float64Array(indices.length) };
     const rank = this.run.config.queryRank;
@@ -126,10 +134,11 @@ export class Attribution {
   }
 
   /** `Σ_ℓ mean_c g_iᵀ respond_ℓ(H) g_i / N` [examples]: how much each example's own training moved its own loss. */
-  async selfInfluence(task: Task): Promise<Float64Array> {
-    await this.segments('source', task);
+  async selfInfluence(task: Task, method: MethodName = 'source'): Promise<Float64Array> {
+    if (!isSegmented(method)) return ownScores(method, this.direct[method], task);
+    await this.segments(method, task);
     const total = new Float64Array(this.train.length);
-    await this.eachPart('source', this.parts(), task, async (part, segments, algebra) => {
+    await this.eachPart(method, this.parts(), task, async (part, segments, algebra) => {
       for (const segment of segments) {
         const own = await this.gradients.selfScores(part, segment, algebra, task);
         const scale = segment.method.scale / segment.method.checkpoints.length;
@@ -141,7 +150,7 @@ export class Attribution {
 
   /** Works on one part after the other; sessions of one among several are let go behind it. */
   private async eachPart(
-    method: MethodName,
+    method: SegmentedMethodName,
     parts: readonly SitePart[],
     task: Task,
     work: (part: SitePart, segments: readonly CurvedSegment[], algebra: Algebra) => Promise<void>,

@@ -33,7 +33,10 @@ export class PositionScores {
     task: Task,
   ): Promise<Float64Array> {
     const total = new Float64Array(this.train.length);
-    const session = await this.network.session(`self-scores of ${part.name}`, part.subject, selfScoreGraph);
+    const projected = segment.factors !== undefined;
+    const session = await this.network.session(`self-scores ${projected} of ${part.name}`, part.subject, (own) =>
+      selfScoreGraph(own, projected),
+    );
     const feeds: Record<string, Tensor> = {};
     responses.forEach((response, site) => {
       feeds[inputNames.responses(site)] = tensor(response);

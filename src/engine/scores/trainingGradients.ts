@@ -38,7 +38,8 @@ export class RunGradients {
   }
 
   /**
-   * `Σ_c g_iᵀ F(H) g_i` [examples] of a segment: each example's response to itself, at the segment's own checkpoints.
+   * `Σ_c g_iᵀ F(H) g_i` [examples] of a segment: each example's response to itself, at the segment's own checkpoints; F of the
+   * identity where it has no curvature.
    */
   async selfScores(
     part: SitePart,
@@ -47,13 +48,11 @@ export class RunGradients {
     task: Task,
   ): Promise<Float64Array> {
     const { sites } = part.subject;
-    const segment = { method, curvature, factors: await curvature!.load() };
-    const responses = segment.factors.map(
-      (factor, site): Matrix => ({
-        dims: [sites[site]!.outputs, sites[site]!.inputs],
-        values: method.respond(factor.eigenvalues),
-      }),
-    );
+    const segment = { method, curvature, factors: await curvature?.load() };
+    const responses = sites.map(({ outputs, inputs }, site): Matrix => {
+      const eigenvalues = segment.factors?.[site]?.eigenvalues ?? new Float32Array(outputs * inputs);
+      return { dims: [outputs, inputs], values: method.respond(eigenvalues) };
+    });
     const total = sites.every(isRankOne)
       ? new Float64Array(this.train.length)
       : await this.several.selfScores(part, segment, responses, task);

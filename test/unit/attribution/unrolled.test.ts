@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { methods } from '../../../src/attribution/methods';
 import { range } from '../../../src/engine/network/examples';
 import { type LoadedRun, LoadedRuns } from '../../../src/engine/run/loadedRun';
 import type { MethodName } from '../../../src/protocol/model';
@@ -47,18 +48,14 @@ async function agreement(run: UnrolledRun, loaded: LoadedRun, method: MethodName
 
 async function agreements(rate: number, momentum: number): Promise<Record<MethodName, Agreement>> {
   const host = await testHost();
-  const found: Record<MethodName, Agreement[]> = {
-    source: [],
-    'influence-functions': [],
-    tracin: [],
-    'gradient-dot': [],
-  };
+  const names = Object.keys(methods) as MethodName[];
+  const found = new Map<MethodName, Agreement[]>(names.map((name) => [name, []]));
   for (const seed of seeds) {
     const training = { steps: 60, rate, momentum, checkpoints: 6, segments: 3, seed, decay: 0.5 };
     const run = await makeUnrolledRun(training);
     try {
       const loaded = await new LoadedRuns(host).get(run.config);
-      for (const [method, all] of Object.entries(found)) all.push(await agreement(run, loaded, method as MethodName));
+      for (const [method, all] of found) all.push(await agreement(run, loaded, method));
     } finally {
       await rm(run.folder, { recursive: true, force: true });
     }
@@ -66,12 +63,7 @@ async function agreements(rate: number, momentum: number): Promise<Record<Method
   const mean = (all: readonly Agreement[], of: (one: Agreement) => number) =>
     all.reduce((sum, one) => sum + of(one), 0) / all.length;
   const means = (all: readonly Agreement[]) => ({ r: mean(all, ({ r }) => r), slope: mean(all, (one) => one.slope) });
-  return {
-    source: means(found.source),
-    'influence-functions': means(found['influence-functions']),
-    tracin: means(found.tracin),
-    'gradient-dot': means(found['gradient-dot']),
-  };
+  return Object.fromEntries([...found].map(([name, all]) => [name, means(all)])) as Record<MethodName, Agreement>;
 }
 
 describe.for(regimes)('a run $name (learning rate $rate)', ({ rate, least, overInfluence, overGradients }) => {

@@ -47,7 +47,7 @@ const graphs: Readonly<Record<string, (subject: Subject) => Model>> = {
 /** Of sites with several positions, which a perceptron has none of. */
 const positionGraphs: typeof graphs = {
   scores: (subject) => scoreGraph(subject, fixtureQueries),
-  'self-scores': selfScoreGraph,
+  'self-scores': (subject) => selfScoreGraph(subject, true),
 };
 
 /** One convolution, whose number of input channels decides which of WebGPU's kernels it gets. */
