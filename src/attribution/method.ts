@@ -1,7 +1,11 @@
+import type { Decay } from '../curvature/ekfac';
 import type { DirectMethodName, Segment, SegmentedMethodName } from '../protocol/model';
 
-/** A scalar function of curvature applied to one site's eigenvalues Λ, [outputs, inputs] in and out. */
-export type MatrixFunction = (eigenvalues: Float32Array) => Float32Array;
+/**
+ * A scalar function of curvature applied to one site's eigenvalues Λ, [outputs, inputs] in and out. `decay` is what weight decay
+ * adds to them, where the segment is in the optimizer's dynamics.
+ */
+export type MatrixFunction = (eigenvalues: Float32Array, decay?: Decay) => Float32Array;
 
 /**
  * One step of a method, in the order of training. Evaluated from the last to the first:
@@ -12,6 +16,8 @@ export interface MethodSegment {
   readonly checkpoints: readonly number[];
   /** The checkpoints that the EK-FAC curvature is averaged over; none: the identity takes its place. */
   readonly curvature: readonly number[];
+  /** Whether training's own dynamics are meant: the curvature in the optimizer's coordinates (Adam's, parameter groups'), with weight decay. */
+  readonly dynamics?: boolean;
   readonly respond: MatrixFunction;
   /** Absent: this segment hands the query on as it is. */
   readonly propagate?: MatrixFunction;
@@ -28,8 +34,6 @@ export interface RunFacts {
   readonly learningRates: readonly number[];
   /** N: training examples of the stage. */
   readonly examples: number;
-  /** L2 penalty λ: it contracts the dynamics, but the per-example gradient is that of the loss alone. */
-  readonly weightDecay: number;
 }
 
 /** A method is a list of segments with two linear operators each. */
@@ -48,12 +52,20 @@ export interface DirectMethod {
 /** Applies a function of one eigenvalue to each; remembers the answer, since every query asks for the same again. */
 export function eachEigenvalue(f: (h: number) => number): MatrixFunction {
   const known = new WeakMap<Float32Array, Float32Array>();
-  return (eigenvalues) => {
+  return (eigenvalues, decay = 0) => {
     const before = known.get(eigenvalues);
     if (before) return before;
     const values = new Float32Array(eigenvalues.length);
-    for (let i = 0; i < values.length; i++) values[i] = f(eigenvalues[i]!);
+    const added = decayOf(decay);
+    for (let i = 0; i < values.length; i++) values[i] = f(eigenvalues[i]! + added(i));
     known.set(eigenvalues, values);
     return values;
   };
+}
+
+function decayOf(decay: Decay): (index: number) => number {
+  if (typeof decay === 'number') return () => decay;
+  const { rows, columns } = decay;
+  const width = columns.length;
+  return (index) => rows[Math.floor(index / width)]! * columns[index % width]!;
 }

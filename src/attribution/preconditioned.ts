@@ -1,6 +1,7 @@
 import { type Algebra, type Matrix, transposed } from '../curvature/algebra';
 import type { Basis, Eigenbasis, EkfacFactor } from '../curvature/ekfac';
 import { isRankOne } from '../curvature/positions';
+import { dualOf } from '../curvature/rescaling';
 import type { Site } from '../curvature/site';
 import type { MethodSegment } from './method';
 
@@ -35,11 +36,11 @@ export class QueryWalk {
       ? await enter(this.algebra, site, this.queriesAt(method.queryCheckpoint), factor)
       : await change(this.algebra, current.values, current.basis, factor);
     const eigenvalues = factor?.eigenvalues ?? new Float32Array(site.outputs * site.inputs);
-    const left = method.propagate && !last ? scaled(values, method.propagate(eigenvalues)) : values;
+    const left = method.propagate && !last ? scaled(values, method.propagate(eigenvalues, factor?.decay)) : values;
     const basis = factor && { activation: factor.activation, gradient: factor.gradient };
     this.current = last ? undefined : { values: left, basis };
-    const responded = scaled(values, method.respond(eigenvalues));
-    return isRankOne(site) ? responded : change(this.algebra, responded, basis, undefined);
+    const responded = scaled(values, method.respond(eigenvalues, factor?.decay));
+    return isRankOne(site) || !basis ? responded : pulledBack(this.algebra, responded, basis);
   }
 }
 
@@ -62,30 +63,44 @@ async function enter(
   );
 }
 
-/** From one factor's coordinates to another's: `R_S G R_Aᵀ` with `R = V_to V_fromᵀ`, each side only where it changes. */
+/** The same vectors in another factor's coordinates: `R_S G R_Aᵀ`, each side only where it changes. */
 async function change(
   algebra: Algebra,
   values: Matrix,
   from: Eigenbasis | undefined,
   to: Eigenbasis | undefined,
 ): Promise<Matrix> {
+  const left = await rotation(algebra, from?.gradient, to?.gradient);
+  return timesBoth(algebra, values, left, await rotation(algebra, from?.activation, to?.activation));
+}
+
+/** `V_to W_fromᵀ` with W the dual of the basis, where an absent basis is the identity; undefined where nothing turns. */
+async function rotation(algebra: Algebra, from: Basis | undefined, to: Basis | undefined): Promise<Matrix | undefined> {
+  if (from?.id === to?.id) return undefined;
+  if (!from) return matrixOf(to!);
+  if (!to) return transposed(dualOf(from));
+  return algebra.project(matrixOf(to), dualOf(from));
+}
+
+/** `V_Sᵀ u V_A`: what a factor's coordinates u of a functional are for gradients in the parameters' own coordinates. */
+async function pulledBack(algebra: Algebra, values: Matrix, basis: Eigenbasis): Promise<Matrix> {
+  return timesBoth(algebra, values, transposed(matrixOf(basis.gradient)), transposed(matrixOf(basis.activation)));
+}
+
+/** `left X rightᵀ` of every query X [outputs, inputs]; what is absent is the identity. */
+async function timesBoth(
+  algebra: Algebra,
+  values: Matrix,
+  left: Matrix | undefined,
+  right: Matrix | undefined,
+): Promise<Matrix> {
   const [count, outputs, inputs] = values.dims as [number, number, number];
   let result = values;
-  const right = await rotation(algebra, from?.activation, to?.activation);
   if (right) {
     const rows = await algebra.project({ dims: [count * outputs, inputs], values: result.values }, right);
     result = { dims: values.dims, values: rows.values };
   }
-  const left = await rotation(algebra, from?.gradient, to?.gradient);
   return left ? algebra.multiply(left, result) : result;
-}
-
-/** `V_to V_fromᵀ`, where an absent basis is the identity; undefined where nothing turns. */
-async function rotation(algebra: Algebra, from: Basis | undefined, to: Basis | undefined): Promise<Matrix | undefined> {
-  if (from?.id === to?.id) return undefined;
-  if (!from) return matrixOf(to!);
-  if (!to) return transposed(matrixOf(from));
-  return algebra.project(matrixOf(to), matrixOf(from));
 }
 
 function matrixOf(basis: Basis): Matrix {

@@ -9,11 +9,15 @@ export interface Covariances {
   readonly gradient: Float64Array;
 }
 
-/** An orthonormal basis: eigenvectors as rows, [size, size]. Equal ids mean equal bases. */
+/**
+ * A basis as rows, [size, size]: the coordinates of x are `vectors x`. Orthonormal eigenvectors V, or, with scales s, `V diag(s)`:
+ * eigenvectors of a curvature in coordinates that are s times finer. Equal ids mean equal bases.
+ */
 export interface Basis {
   readonly id: string;
   readonly size: number;
   readonly vectors: Float32Array;
+  readonly scales?: Float32Array;
 }
 
 /** Where one site's curvature is diagonal: coordinates of a gradient G are `V_S G V_Aᵀ`. */
@@ -25,7 +29,12 @@ export interface Eigenbasis {
 /** One site's EK-FAC: `H ≈ (V_S ⊗ V_A)ᵀ diag(Λ) (V_S ⊗ V_A)`, Λ [outputs, inputs] a mean of per-example squares. */
 export interface EkfacFactor extends Eigenbasis {
   readonly eigenvalues: Float32Array;
+  /** Where the curvature is that of an optimizer with weight decay: what this adds to each eigenvalue. */
+  readonly decay?: Decay;
 }
+
+/** A number, or `rows[i] columns[j]` for the coordinate (i, j) of a site [outputs, inputs]. */
+export type Decay = number | { readonly rows: Float64Array; readonly columns: Float64Array };
 
 /** Adds a batch's float32 sums to a float64 total in place, so that no precision is lost over many batches. */
 export function accumulate(total: Float64Array, batch: ArrayLike<number>): void {

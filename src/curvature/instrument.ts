@@ -11,6 +11,7 @@ import { activationCovariance, gradientCovariance } from './taps/covariance';
 import { eigenvalueSum } from './taps/eigenvalue';
 import { type BasisInputs, perExampleGradient, rotateRows, siteRows } from './taps/projection';
 import { score, selfScore } from './taps/score';
+import { gradientSums } from './taps/squares';
 
 /** Forward only: logits [batch, outputs], where an example has one label, and per-example losses [batch]. */
 export function predictGraph(subject: Subject): Model {
@@ -42,6 +43,19 @@ export function eigenvalueGraph(subject: Subject, fisher: FisherKind): Model {
   subject.sites.forEach((site, index) => {
     const bases = basisInputs(builder, site, index);
     builder.output(outputNames.eigenvalues(index), eigenvalueSum(builder, site, draws, bases));
+  });
+  return builder.build();
+}
+
+/** Sums over a batch of the training loss's per-example gradients and of their squares, for every site: what Adam averages. */
+export function momentGraph(subject: Subject): Model {
+  const builder = open(subject);
+  const gradients = trainingGradients(builder, subject);
+  subject.sites.forEach((site, index) => {
+    const { sum, rows, columns } = gradientSums(builder, site, siteRows(builder, site, gradients));
+    builder.output(outputNames.gradientSum(index), sum);
+    builder.output(outputNames.squaredRows(index), rows);
+    builder.output(outputNames.squaredColumns(index), columns);
   });
   return builder.build();
 }

@@ -67,6 +67,9 @@ export const outputNames = {
   gradient: (site: number) => `whence/out/${site}/gradient`,
   full: (site: number) => `whence/out/${site}/full`,
   eigenvalues: (site: number) => `whence/out/${site}/eigenvalues`,
+  gradientSum: (site: number) => `whence/out/${site}/sum`,
+  squaredRows: (site: number) => `whence/out/${site}/squares/rows`,
+  squaredColumns: (site: number) => `whence/out/${site}/squares/columns`,
 } as const;
 
 /** Weights that a normalisation is folded into, by the width of its scale. */

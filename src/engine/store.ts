@@ -7,7 +7,7 @@ import { WhenceError } from '../protocol/errors';
 
 /** A finished stage's name: what it is, and the content hash of everything that it depends on. */
 export interface StageKey {
-  readonly kind: 'covariances' | 'basis' | 'eigenvalues' | 'losses' | 'scores';
+  readonly kind: 'covariances' | 'moments' | 'basis' | 'eigenvalues' | 'losses' | 'scores';
   readonly hash: string;
 }
 

@@ -11,15 +11,19 @@ export function respond(t: number, h: number): number {
   return Math.abs(x) < 1e-12 ? t : -Math.expm1(-x) / h;
 }
 
-/** SOURCE: segments of stationary, independent gradients and Hessians. */
+/**
+ * SOURCE: segments of stationary, independent gradients and Hessians. Adam is plain gradient descent in coordinates rescaled by
+ * the roots of its steps, so these are its two functions too.
+ */
 export const source: Method = {
   name: 'source',
-  plan: ({ segments, examples, weightDecay }) =>
+  plan: ({ segments, examples }) =>
     segments.map(({ checkpoints, totalLearningRate: t }) => ({
       checkpoints,
       curvature: checkpoints,
-      respond: eachEigenvalue((h) => respond(t, h + weightDecay)),
-      propagate: eachEigenvalue((h) => propagate(t, h + weightDecay)),
+      dynamics: true,
+      respond: eachEigenvalue((h) => respond(t, h)),
+      propagate: eachEigenvalue((h) => propagate(t, h)),
       scale: 1 / examples,
     })),
 };

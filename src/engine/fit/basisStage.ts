@@ -1,4 +1,5 @@
-import { accumulate, type Basis } from '../../curvature/ekfac';
+import { accumulate, type Basis, type Eigenbasis } from '../../curvature/ekfac';
+import { type Rescaling, rescaleCovariance, rescaledBasis } from '../../curvature/rescaling';
 import { staticSites } from '../../curvature/staticSites';
 import type { EngineHost } from '../host';
 import type { ModelExamples } from '../network/examples';
@@ -12,6 +13,13 @@ import type { Kept } from './kept';
 export interface BasisIds {
   readonly activation: string;
   readonly gradient: string;
+}
+
+/** A group's sites whose bases are wanted, some in rescaled coordinates. */
+export interface WantedBases {
+  readonly checkpoints: readonly number[];
+  readonly sites: readonly number[];
+  readonly rescalings: ReadonlyMap<number, Rescaling>;
 }
 
 interface WantedMatrix {
@@ -36,10 +44,7 @@ export class BasisStage {
   }
 
   /** Decomposes what is not stored yet, as many matrices at a time as memory holds; ids of each group's sites, in their order. */
-  async complete(
-    wanted: readonly { readonly group: readonly number[]; readonly sites: readonly number[] }[],
-    task: Task,
-  ): Promise<ReadonlyMap<number, BasisIds>[]> {
+  async complete(wanted: readonly WantedBases[], task: Task): Promise<ReadonlyMap<number, BasisIds>[]> {
     const { memory } = this.network;
     let open: WantedMatrix[] = [];
     let bytes = 0;
@@ -58,14 +63,18 @@ export class BasisStage {
       return id;
     };
     const ids: Map<number, BasisIds>[] = [];
-    for (const { group, sites } of wanted) {
+    for (const { checkpoints, sites, rescalings } of wanted) {
       const own = new Map<number, BasisIds>();
       for (const site of sites) {
         const { inputs, outputs } = this.network.sites[site]!;
-        own.set(site, {
-          activation: await enter(await this.mean(group, site, 'activation', task), inputs),
-          gradient: await enter(await this.mean(group, site, 'gradient', task), outputs),
-        });
+        const scales = rescalings.get(site);
+        const activation = await this.mean(checkpoints, site, 'activation', task);
+        const gradient = await this.mean(checkpoints, site, 'gradient', task);
+        if (scales) {
+          rescaleCovariance(activation, scales.columns);
+          rescaleCovariance(gradient, scales.rows);
+        }
+        own.set(site, { activation: await enter(activation, inputs), gradient: await enter(gradient, outputs) });
       }
       ids.push(own);
     }
@@ -73,8 +82,22 @@ export class BasisStage {
     return ids;
   }
 
+  /** A site's two stored bases in the coordinates of a rescaling, if any; undefined where one is not there or damaged. */
+  async eigenbasis(site: number, ids: BasisIds, scales: Rescaling | undefined): Promise<Eigenbasis | undefined> {
+    const { inputs, outputs } = this.network.sites[site]!;
+    const activation = await this.read(ids.activation, inputs);
+    const gradient = activation && (await this.read(ids.gradient, outputs));
+    if (!gradient || !scales) return gradient && { activation, gradient };
+    return { activation: this.rescaled(activation, scales.columns), gradient: this.rescaled(gradient, scales.rows) };
+  }
+
+  private rescaled(basis: Basis, scales: Float32Array): Basis {
+    const id = this.host.files.hashBytes([new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength)]);
+    return rescaledBasis(basis, scales, `${basis.id} ${id}`);
+  }
+
   /** A stored basis; undefined where it is not there or damaged. */
-  async read(id: string, size: number): Promise<Basis | undefined> {
+  private async read(id: string, size: number): Promise<Basis | undefined> {
     const known = this.kept.get(id);
     if (known) return known;
     const values = await this.store.get({ kind: 'basis', hash: id });
@@ -88,18 +111,18 @@ export class BasisStage {
 
   /** Mean over a group's checkpoints; inputs that no weight touches are the same at each and are read once. */
   private async mean(
-    group: readonly number[],
+    checkpoints: readonly number[],
     site: number,
     side: 'activation' | 'gradient',
     task: Task,
   ): Promise<Float64Array> {
-    const [first, ...more] = [...group].sort((a, b) => a - b) as [number, ...number[]];
+    const [first, ...more] = [...checkpoints].sort((a, b) => a - b) as [number, ...number[]];
     const sum = (await this.covariances.read(first, site, task))[side].slice();
     const isStatic = side === 'activation' && this.statics.has(site);
     for (const checkpoint of isStatic ? [] : more) {
       accumulate(sum, (await this.covariances.read(checkpoint, site, task))[side]);
     }
-    const count = isStatic ? this.train.length : this.train.length * group.length;
+    const count = isStatic ? this.train.length : this.train.length * checkpoints.length;
     for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! / count;
     return sum;
   }

@@ -1,5 +1,6 @@
 import { accumulate, type EkfacFactor, meanEigenvalues } from '../../curvature/ekfac';
 import { eigenvalueGraph } from '../../curvature/instrument';
+import type { Rescaling } from '../../curvature/rescaling';
 import { inputNames, outputNames } from '../../curvature/subject';
 import type { Feeds, Tensor } from '../../onnx/runtime';
 import { eigenvalueBytes } from '../memoryBudget';
@@ -7,18 +8,28 @@ import type { ModelExamples } from '../network/examples';
 import { floats, runWith } from '../network/feeds';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
-import type { Store } from '../store';
+import type { StageKey, Store } from '../store';
 import type { Task } from '../task';
 import type { BasisIds, BasisStage } from './basisStage';
+import type { Dynamics } from './dynamics';
+import type { CurvatureGroup } from './group';
 import type { Kept } from './kept';
 import { fisherNoise } from './noise';
 import { cutSites, type SitePart } from './siteParts';
 import type { StageKeys } from './stageKeys';
 
-/** A site's eigenvalues [outputs, inputs] and the bases that they belong to. */
+/** A site's eigenvalues [outputs, inputs], the eigenvectors that they belong to, and the coordinates of both. */
 export interface SiteEigenvalues {
   readonly ids: BasisIds;
   readonly eigenvalues: Float32Array;
+  /** Absent in the parameters' own coordinates. */
+  readonly rescaling?: Rescaling | undefined;
+}
+
+/** What the eigenvalues of one group's sites are to be taken in. */
+export interface SiteCoordinates {
+  readonly ids: ReadonlyMap<number, BasisIds>;
+  readonly rescalings: ReadonlyMap<number, Rescaling>;
 }
 
 /** Visits every checkpoint of a group again, in the group's eigenbasis; results are stored a site at a time. */
@@ -30,35 +41,38 @@ export class EigenvalueStage {
     private readonly store: Store,
     private readonly keys: StageKeys,
     private readonly bases: BasisStage,
+    private readonly dynamics: Dynamics,
     private readonly kept: Kept<SiteEigenvalues>,
   ) {}
 
   /** Batches that completing these sites takes for one group. */
-  steps(group: readonly number[], sites: readonly number[]): number {
-    return this.parts(sites).length * Math.ceil(this.train.length / this.network.training.batch) * group.length;
+  steps({ checkpoints }: CurvatureGroup, sites: readonly number[]): number {
+    const passes = this.parts(sites).length * checkpoints.length;
+    return passes * Math.ceil(this.train.length / this.network.training.batch);
   }
 
-  async read(group: readonly number[], site: number): Promise<SiteEigenvalues | undefined> {
-    const key = await this.keys.eigenvalues(group, site);
+  async read(group: CurvatureGroup, site: number): Promise<SiteEigenvalues | undefined> {
+    const key = await this.key(group, site);
     const known = this.kept.get(key.hash);
     if (known) return known;
     const values = await this.store.get(key);
-    if (!values) return undefined;
-    const idOf = (name: string) => new TextDecoder().decode(values.get(name)!.data as Uint8Array);
-    const ids = { activation: idOf('activation basis'), gradient: idOf('gradient basis') };
-    return this.keep(key.hash, { ids, eigenvalues: values.get('eigenvalues')!.data as Float32Array });
+    return values && this.keep(key.hash, eigenvaluesOf(values));
   }
 
   async complete(
-    group: readonly number[],
+    group: CurvatureGroup,
     sites: readonly number[],
-    ids: ReadonlyMap<number, BasisIds>,
+    coordinates: SiteCoordinates,
     task: Task,
   ): Promise<void> {
     for (const part of this.parts(sites)) {
-      await this.sum(group, part, ids, task);
+      await this.sum(group, part, coordinates, task);
       await this.network.close(sessionName(part));
     }
+  }
+
+  private key({ checkpoints, dynamics }: CurvatureGroup, site: number): Promise<StageKey> {
+    return this.keys.eigenvalues(checkpoints, dynamics ? this.dynamics.facts(site) : undefined, site);
   }
 
   private parts(sites: readonly number[]): SitePart[] {
@@ -73,27 +87,21 @@ export class EigenvalueStage {
   }
 
   private async sum(
-    group: readonly number[],
+    group: CurvatureGroup,
     part: SitePart,
-    ids: ReadonlyMap<number, BasisIds>,
+    { ids, rescalings }: SiteCoordinates,
     task: Task,
   ): Promise<void> {
     const { subject } = part;
+    const { checkpoints } = group;
     const session = await this.network.session(sessionName(part), subject, (own) =>
       eigenvalueGraph(own, this.run.fisher),
     );
     const bases = await Promise.all(
-      part.indices.map(async (site) => {
-        const { inputs, outputs } = this.network.sites[site]!;
-        const { activation, gradient } = ids.get(site)!;
-        return {
-          activation: (await this.bases.read(activation, inputs))!,
-          gradient: (await this.bases.read(gradient, outputs))!,
-        };
-      }),
+      part.indices.map(async (site) => (await this.bases.eigenbasis(site, ids.get(site)!, rescalings.get(site)))!),
     );
     const sums = subject.sites.map(({ inputs, outputs }) => new Float64Array(inputs * outputs));
-    for (const checkpoint of group) {
+    for (const checkpoint of checkpoints) {
       const weights = { ...(await this.network.weights(checkpoint)), ...basisFeeds(bases) };
       const message = `Eigenvalues of step ${this.run.checkpoints[checkpoint]!.step}`;
       task.step('eigenvalues', message, 0);
@@ -109,27 +117,42 @@ export class EigenvalueStage {
         task.step('eigenvalues', message);
       }
     }
-    const count = this.train.length * group.length;
+    const count = this.train.length * checkpoints.length;
     for (const [index, sum] of sums.entries()) {
       const site = subject.sites[index]!;
-      const own = { ids: ids.get(part.indices[index]!)!, eigenvalues: meanEigenvalues(site, sum, count) };
-      const key = await this.keys.eigenvalues(group, part.indices[index]!);
+      const at = part.indices[index]!;
+      const eigenvalues = meanEigenvalues(site, sum, count);
+      const own = { ids: ids.get(at)!, eigenvalues, rescaling: rescalings.get(at) };
+      const key = await this.key(group, at);
       await this.store.put(key, tensorsOf(own, [site.outputs, site.inputs]));
       this.keep(key.hash, own);
     }
   }
 }
 
-function tensorsOf({ ids, eigenvalues }: SiteEigenvalues, dims: readonly number[]): Map<string, Tensor> {
+function tensorsOf({ ids, eigenvalues, rescaling }: SiteEigenvalues, dims: readonly number[]): Map<string, Tensor> {
   const text = (value: string): Tensor => {
     const data = new TextEncoder().encode(value);
     return { dtype: 'uint8', dims: [data.length], data };
   };
-  return new Map([
+  const scales = (data: Float32Array): Tensor => ({ dtype: 'float32', dims: [data.length], data });
+  const values = new Map<string, Tensor>([
     ['eigenvalues', { dtype: 'float32', dims, data: eigenvalues }],
     ['activation basis', text(ids.activation)],
     ['gradient basis', text(ids.gradient)],
   ]);
+  if (rescaling) values.set('rows', scales(rescaling.rows)).set('columns', scales(rescaling.columns));
+  return values;
+}
+
+function eigenvaluesOf(values: ReadonlyMap<string, Tensor>): SiteEigenvalues {
+  const text = (name: string) => new TextDecoder().decode(values.get(name)!.data as Uint8Array);
+  const numbers = (name: string) => values.get(name)!.data as Float32Array;
+  return {
+    ids: { activation: text('activation basis'), gradient: text('gradient basis') },
+    eigenvalues: numbers('eigenvalues'),
+    rescaling: values.has('rows') ? { rows: numbers('rows'), columns: numbers('columns') } : undefined,
+  };
 }
 
 /** A part's eigenbases as graph inputs. */

@@ -1,4 +1,5 @@
 import type { Basis, Covariances, EkfacFactor } from '../../curvature/ekfac';
+import type { Rescaling } from '../../curvature/rescaling';
 import { WhenceError } from '../../protocol/errors';
 import type { EngineHost } from '../host';
 import type { ModelExamples } from '../network/examples';
@@ -8,8 +9,11 @@ import type { Store } from '../store';
 import type { Task } from '../task';
 import { BasisStage } from './basisStage';
 import { CovarianceStage } from './covarianceStage';
+import { Dynamics } from './dynamics';
 import { EigenvalueStage, type SiteEigenvalues } from './eigenvalueStage';
+import { type CurvatureGroup, groupId } from './group';
 import { Kept } from './kept';
+import { type GradientMoments, MomentStage } from './momentStage';
 import { StageKeys } from './stageKeys';
 
 /**
@@ -18,6 +22,8 @@ import { StageKeys } from './stageKeys';
  * no more than fits stays in memory.
  */
 export class Fit {
+  private readonly dynamics: Dynamics;
+  private readonly moments: MomentStage;
   private readonly covariances: CovarianceStage;
   private readonly bases: BasisStage;
   private readonly values: EigenvalueStage;
@@ -35,45 +41,58 @@ export class Fit {
     this.sites = [...network.sites.keys()];
     const encoder = new TextEncoder();
     const keys = new StageKeys(run, network.sites, (text) => host.files.hashBytes([encoder.encode(text)]));
+    this.dynamics = new Dynamics(run, network, train.length);
+    this.moments = new MomentStage(run, network, train, store, keys);
     const third = network.memory.factors / 3;
     this.covariances = new CovarianceStage(run, network, train, store, keys, new Kept<Covariances>(third));
     this.bases = new BasisStage(network, train, host, store, this.covariances, new Kept<Basis>(third));
     const values = new Kept<SiteEigenvalues>(third);
-    this.values = new EigenvalueStage(run, network, train, store, keys, this.bases, values);
+    this.values = new EigenvalueStage(run, network, train, store, keys, this.bases, this.dynamics, values);
   }
 
   /** Makes sure that the factors of each group of checkpoints are stored. */
-  async prepare(groups: readonly (readonly number[])[], task: Task): Promise<void> {
-    const wanted: { group: readonly number[]; sites: number[] }[] = [];
-    for (const group of groups.filter((one) => !this.complete.has(one.join()))) {
+  async prepare(groups: readonly CurvatureGroup[], task: Task): Promise<void> {
+    const wanted: { group: CurvatureGroup; sites: number[] }[] = [];
+    for (const group of groups.filter((one) => !this.complete.has(groupId(one)))) {
       const sites: number[] = [];
       for (const site of this.sites) if (!(await this.read(group, site))) sites.push(site);
       if (sites.length > 0) wanted.push({ group, sites });
-      else this.complete.add(group.join());
+      else this.complete.add(groupId(group));
     }
     if (wanted.length === 0) return;
-    const checkpoints = [...new Set(wanted.flatMap(({ group }) => group))].sort((a, b) => a - b);
+    const checkpoints = checkpointsOf(wanted);
     const sites = this.sites.filter((site) => wanted.some((own) => own.sites.includes(site)));
+    const moments = checkpointsOf(wanted.filter(({ group }) => group.dynamics && this.dynamics.isAdam));
     const ofEigenvalues = wanted.reduce((sum, own) => sum + this.values.steps(own.group, own.sites), 0);
-    task.expect(checkpoints.length * this.covariances.steps(sites) + ofEigenvalues + 1);
+    const ofMoments = moments.length * this.moments.steps(sites);
+    task.expect(checkpoints.length * this.covariances.steps(sites) + ofMoments + ofEigenvalues + 1);
 
+    await this.moments.complete(moments, sites, task);
+    const rescalings: Map<number, Rescaling>[] = [];
+    for (const own of wanted) rescalings.push(await this.rescalings(own.group, own.sites, task));
     await this.covariances.complete(checkpoints, sites, task);
     task.step('eigenvectors', 'Eigenvectors', 0);
-    const ids = await this.bases.complete(wanted, task);
+    const bases = wanted.map(({ group, sites }, index) => ({
+      checkpoints: group.checkpoints,
+      sites,
+      rescalings: rescalings[index]!,
+    }));
+    const ids = await this.bases.complete(bases, task);
     task.step('eigenvectors', 'Eigenvectors');
     for (const [index, own] of wanted.entries()) {
-      await this.values.complete(own.group, own.sites, ids[index]!, task);
-      this.complete.add(own.group.join());
+      const coordinates = { ids: ids[index]!, rescalings: rescalings[index]! };
+      await this.values.complete(own.group, own.sites, coordinates, task);
+      this.complete.add(groupId(own.group));
     }
   }
 
   /** Factors of these sites for a group that is complete. */
-  async factors(group: readonly number[], sites: readonly number[]): Promise<readonly EkfacFactor[]> {
+  async factors(group: CurvatureGroup, sites: readonly number[]): Promise<readonly EkfacFactor[]> {
     const factors: EkfacFactor[] = [];
     for (const site of sites) {
       const factor = await this.read(group, site);
       if (!factor) {
-        this.complete.delete(group.join());
+        this.complete.delete(groupId(group));
         throw new WhenceError('unreadable', `The stored curvature of ${this.network.sites[site]!.weight} is gone.`, {
           mend: 'Ask again: what is missing in the folder .whence is made anew.',
         });
@@ -83,12 +102,37 @@ export class Fit {
     return factors;
   }
 
-  private async read(group: readonly number[], site: number): Promise<EkfacFactor | undefined> {
-    const values = await this.values.read(group, site);
-    if (!values) return undefined;
-    const { inputs, outputs } = this.network.sites[site]!;
-    const activation = await this.bases.read(values.ids.activation, inputs);
-    const gradient = activation && (await this.bases.read(values.ids.gradient, outputs));
-    return gradient && { activation, gradient, eigenvalues: values.eigenvalues };
+  /** Tells curvatures apart: the optimizer's own is another only where it has coordinates of its own. */
+  id(group: CurvatureGroup): string {
+    return groupId({ ...group, dynamics: group.dynamics && this.sites.some((site) => this.dynamics.isRescaled(site)) });
   }
+
+  private async rescalings(
+    { checkpoints, dynamics }: CurvatureGroup,
+    sites: readonly number[],
+    task: Task,
+  ): Promise<Map<number, Rescaling>> {
+    const found = new Map<number, Rescaling>();
+    for (const site of dynamics ? sites : []) {
+      const moments: GradientMoments[] = [];
+      for (const checkpoint of this.dynamics.isAdam ? checkpoints : []) {
+        moments.push(await this.moments.read(checkpoint, site, task));
+      }
+      const rescaling = this.dynamics.rescaling(site, moments);
+      if (rescaling) found.set(site, rescaling);
+    }
+    return found;
+  }
+
+  private async read(group: CurvatureGroup, site: number): Promise<EkfacFactor | undefined> {
+    const values = await this.values.read(group, site);
+    const basis = values && (await this.bases.eigenbasis(site, values.ids, values.rescaling));
+    if (!basis) return undefined;
+    const factor = { ...basis, eigenvalues: values.eigenvalues };
+    return group.dynamics ? { ...factor, decay: this.dynamics.decay(site, factor) } : factor;
+  }
+}
+
+function checkpointsOf(wanted: readonly { readonly group: CurvatureGroup }[]): readonly number[] {
+  return [...new Set(wanted.flatMap(({ group }) => group.checkpoints))].sort((a, b) => a - b);
 }

@@ -22,12 +22,22 @@ export class StageKeys {
     return this.key('covariances', [checkpoint], site);
   }
 
-  eigenvalues(group: readonly number[], site: number): Promise<StageKey> {
-    return this.key('eigenvalues', group, site);
+  moments(checkpoint: number, site: number): Promise<StageKey> {
+    return this.key('moments', [checkpoint], site);
   }
 
-  private async key(kind: StageKey['kind'], checkpoints: readonly number[], site: number): Promise<StageKey> {
-    const hash = await this.run.hash(kind, checkpoints);
+  /** @param dynamics what the coordinates depend on; undefined for the parameters' own */
+  eigenvalues(checkpoints: readonly number[], dynamics: unknown, site: number): Promise<StageKey> {
+    return this.key('eigenvalues', checkpoints, site, dynamics);
+  }
+
+  private async key(
+    kind: StageKey['kind'],
+    checkpoints: readonly number[],
+    site: number,
+    more?: unknown,
+  ): Promise<StageKey> {
+    const hash = await this.run.hash(kind, checkpoints, more);
     return { kind, hash: this.hashText(`${hash}\n${this.ids[site]}`) };
   }
 }

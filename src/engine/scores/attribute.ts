@@ -5,6 +5,7 @@ import { type CurvedSegment, scoreQueries } from '../../attribution/scores';
 import { Algebra } from '../../curvature/algebra';
 import type { Measurement, MethodName, SegmentedMethodName } from '../../protocol/model';
 import type { Fit } from '../fit/fit';
+import type { CurvatureGroup } from '../fit/group';
 import { cutSites, type SitePart } from '../fit/siteParts';
 import { factorBytes, queryBytes } from '../memoryBudget';
 import { type ModelExamples, range } from '../network/examples';
@@ -46,15 +47,15 @@ export class Attribution {
     task: Task,
     sites: readonly number[] = range(0, this.network.sites.length),
   ): Promise<readonly CurvedSegment[]> {
-    const plan = this.plan(method);
+    const plan = this.plan(method).map((segment) => ({ segment, group: groupOf(segment) }));
     await this.fit.prepare(
-      plan.flatMap(({ curvature }) => (curvature.length > 0 ? [curvature] : [])),
+      plan.flatMap(({ group }) => group ?? []),
       task,
     );
-    return plan.map((segment) => {
-      const group = segment.curvature;
+    return plan.map(({ segment, group }) => {
+      if (!group) return { method: segment, curvature: undefined };
       const load = () => this.fit.factors(group, sites);
-      return { method: segment, curvature: group.length > 0 ? { id: group.join(), load } : undefined };
+      return { method: segment, curvature: { id: this.fit.id(group), load } };
     });
   }
 
@@ -75,7 +76,6 @@ export class Attribution {
       checkpoints: this.run.checkpoints.length,
       learningRates: this.run.checkpoints.map(({ learningRate }) => learningRate!),
       examples: this.train.length,
-      weightDecay: this.run.config.optimizer.weightDecay ?? 0,
     });
     this.plans.set(method, plan);
     return plan;
@@ -171,6 +171,11 @@ export class Attribution {
   private async openAlgebra(): Promise<Algebra> {
     return Algebra.open((await this.network.device()).runtime);
   }
+}
+
+/** What a method's segment takes its curvature over; undefined for the identity. */
+function groupOf({ curvature, dynamics = false }: MethodSegment): CurvatureGroup | undefined {
+  return curvature.length > 0 ? { checkpoints: curvature, dynamics } : undefined;
 }
 
 function addAt(total: Float32Array | Float64Array, values: ArrayLike<number>, from: number): void {

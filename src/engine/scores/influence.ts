@@ -68,7 +68,7 @@ export function influenceHash({ run }: LoadedRun, method: AttributeRequest['meth
   return run.hash('scores', range(0, run.checkpoints.length), {
     method,
     segments: run.segments,
-    optimizer: run.config.optimizer,
+    optimizer: run.optimizer,
     rates: run.checkpoints.map(({ learningRate }) => learningRate),
     queryRank: run.config.queryRank,
   });

@@ -35,10 +35,10 @@ test.for([0.01, 0.3, 2, 50])('endless training is the undamped inverse (h = %d)'
 
 test('weight decay is added to every eigenvalue', () => {
   const segments = [{ from: 0, to: 10, totalLearningRate: 2, checkpoints: [0] }];
-  const facts = { segments, checkpoints: 1, learningRates: [0.1], examples: 4, weightDecay: 0.5 };
+  const facts = { segments, checkpoints: 1, learningRates: [0.1], examples: 4 };
   const [segment] = methods.source.plan(facts);
-  expect(segment!.respond(Float32Array.of(0, 1))).toEqual(Float32Array.of(respond(2, 0.5), respond(2, 1.5)));
-  expect(segment!.propagate!(Float32Array.of(0, 1))).toEqual(Float32Array.of(Math.exp(-1), Math.exp(-3)));
+  expect(segment!.respond(Float32Array.of(0, 1), 0.5)).toEqual(Float32Array.of(respond(2, 0.5), respond(2, 1.5)));
+  expect(segment!.propagate!(Float32Array.of(0, 1), 0.5)).toEqual(Float32Array.of(Math.exp(-1), Math.exp(-3)));
 });
 
 test('every method names itself and plans over the run it is given', () => {
@@ -46,7 +46,7 @@ test('every method names itself and plans over the run it is given', () => {
     { from: 0, to: 10, totalLearningRate: 2, checkpoints: [0, 1] },
     { from: 10, to: 20, totalLearningRate: 2, checkpoints: [2] },
   ];
-  const facts = { segments, checkpoints: 3, learningRates: [0.1, 0.1, 0.05], examples: 4, weightDecay: 0 };
+  const facts = { segments, checkpoints: 3, learningRates: [0.1, 0.1, 0.05], examples: 4 };
   for (const [name, method] of Object.entries(methods)) {
     expect(method.name).toBe(name);
     if (!('plan' in method)) continue;
