@@ -1,7 +1,7 @@
 import { initParser } from 'udsv';
 import { WhenceError } from '../protocol/errors';
 import type { ByteSource } from './bytes';
-import { type CsvRows, scanRows } from './csvRows';
+import { type CsvRows, RowScanner, scanRows } from './csvRows';
 
 /** A CSV file whose rows are known by place; cells are read when asked for. */
 export interface CsvFile {
@@ -13,6 +13,8 @@ export interface CsvFile {
   /** Lines, counted from 1, on which a row begins and ends. */
   firstLine(row: number): number;
   lastLine(row: number): number;
+  /** The row on a line; undefined for the header and for blank lines. */
+  rowAt(line: number): number | undefined;
   /** Cells of rows `from` to `to - 1`, as they are written, quotes taken off. */
   rows(from: number, to: number): Promise<string[][]>;
   /** How many rows from `from` on make a read of handy size. */
@@ -25,10 +27,11 @@ const blockBytes = 4 * 2 ** 20;
 export async function openCsv(source: ByteSource): Promise<CsvFile> {
   const mend = 'Write the table again, or name another file in whence.json.';
   const scan = await scanRows(source);
-  if (scan.length === 0) throw new WhenceError('empty-data', 'The file has no rows.', { file: source.path, mend });
+  const { index } = scan;
+  if (index.length === 0) throw new WhenceError('empty-data', 'The file has no rows.', { file: source.path, mend });
   const first = (await parseRows(source, scan, 0, 1))[0]!;
   const skip = isHeader(first) ? 1 : 0;
-  if (scan.length === skip) {
+  if (index.length === skip) {
     throw new WhenceError('empty-data', 'The file has a header and no rows.', {
       file: source.path,
       place: 'line 2',
@@ -38,16 +41,15 @@ export async function openCsv(source: ByteSource): Promise<CsvFile> {
   return {
     path: source.path,
     columns: skip ? first.map((name) => name.trim()) : first.map((_, index) => `column ${index + 1}`),
-    length: scan.length - skip,
-    firstLine: (row) => scan.firstLine[row + skip]!,
-    lastLine: (row) => scan.lastLine[row + skip]!,
-    rows: (from, to) => parseRows(source, scan, from + skip, to + skip),
-    blockEnd(from) {
-      let to = from + 1;
-      const limit = scan.start[from + skip]! + blockBytes;
-      while (to < scan.length - skip && scan.end[to + skip]! <= limit) to++;
-      return to;
+    length: index.length - skip,
+    firstLine: (row) => index.firstLine(row + skip),
+    lastLine: (row) => index.lastLine(row + skip),
+    rowAt(line) {
+      const row = index.rowAt(line);
+      return row === undefined || row < skip ? undefined : row - skip;
     },
+    rows: (from, to) => parseRows(source, scan, from + skip, to + skip),
+    blockEnd: (from) => index.readEnd(from + skip, blockBytes) - skip,
   };
 }
 
@@ -59,18 +61,9 @@ function isHeader(cells: readonly string[]): boolean {
 
 async function parseRows(source: ByteSource, scan: CsvRows, from: number, to: number): Promise<string[][]> {
   if (from >= to) return [];
-  const start = scan.start[from]!;
-  const bytes = await source.read(start, scan.end[to - 1]! - start);
-  const decoder = new TextDecoder('utf-8');
-  let text: string;
-  if (isDense(scan, from, to)) text = decoder.decode(bytes);
-  else {
-    const lines: string[] = [];
-    for (let row = from; row < to; row++) {
-      lines.push(decoder.decode(bytes.subarray(scan.start[row]! - start, scan.end[row]! - start)));
-    }
-    text = lines.join('\n');
-  }
+  const block = scan.index.block(from, to);
+  const bytes = await source.read(block.start, block.end - block.start);
+  const text = rowsText(bytes, scan.delimiter, from - block.row, to - block.row);
   const cols = Array.from({ length: scan.columns }, (_, index) => ({
     name: `${index}`,
     type: 's' as const,
@@ -90,16 +83,31 @@ async function parseRows(source: ByteSource, scan: CsvRows, from: number, to: nu
   if (rows.length !== to - from) {
     throw new WhenceError('malformed-file', 'The quotes in these rows do not match.', {
       file: source.path,
-      place: `lines ${scan.firstLine[from]} to ${scan.lastLine[to - 1]}`,
+      place: `lines ${scan.index.firstLine(from)} to ${scan.index.lastLine(to - 1)}`,
     });
   }
   return rows;
 }
 
-const noRepl = { empty: undefined, null: undefined, NaN: undefined };
-
-/** True where rows follow each other with one newline between and nothing else. */
-function isDense(scan: CsvRows, from: number, to: number): boolean {
-  for (let row = from + 1; row < to; row++) if (scan.start[row] !== scan.end[row - 1]! + 1) return false;
-  return true;
+/** Rows `from` to `to - 1` of a block, with one newline between each two and no blank lines. */
+function rowsText(bytes: Uint8Array, delimiter: string, from: number, to: number): string {
+  const decoder = new TextDecoder('utf-8');
+  const starts: number[] = [];
+  const ends: number[] = [];
+  let row = 0;
+  let isDense = true;
+  const scanner = new RowScanner(delimiter.charCodeAt(0), 0, (start, end) => {
+    if (row >= from && row < to) {
+      isDense &&= starts.length === 0 || start === ends.at(-1)! + 1;
+      starts.push(start);
+      ends.push(end);
+    }
+    row++;
+  });
+  scanner.push(bytes);
+  scanner.finish();
+  if (isDense) return decoder.decode(bytes.subarray(starts[0], ends.at(-1)));
+  return starts.map((start, index) => decoder.decode(bytes.subarray(start, ends[index]!))).join('\n');
 }
+
+const noRepl = { empty: undefined, null: undefined, NaN: undefined };

@@ -1,16 +1,16 @@
 import { WhenceError } from '../protocol/errors';
 import type { ByteSource } from './bytes';
+import { RowIndex } from './datasets/rowIndex';
 
-/** Where each row of a CSV file lies, the header among them, blank lines left out. `end` is before the line's end. */
+/** How a CSV file is written, and where its rows lie, the header among them, blank lines left out. */
 export interface CsvRows {
   readonly delimiter: string;
   readonly columns: number;
-  readonly length: number;
-  readonly start: readonly number[];
-  readonly end: readonly number[];
-  readonly firstLine: readonly number[];
-  readonly lastLine: readonly number[];
+  readonly index: RowIndex;
 }
+
+/** A row of bytes `start` to `end` (before its line's end), on lines `firstLine` to `lastLine`. */
+export type SeeRow = (start: number, end: number, firstLine: number, lastLine: number, cells: number) => void;
 
 const quote = 0x22;
 const lineFeed = 0x0a;
@@ -22,62 +22,76 @@ const chunkBytes = 2 ** 22;
  * otherwise, and for a quote that never closes.
  */
 export async function scanRows(source: ByteSource): Promise<CsvRows> {
-  const start: number[] = [];
-  const end: number[] = [];
-  const firstLine: number[] = [];
-  const lastLine: number[] = [];
   const head = await source.read(0, Math.min(source.size, 2 ** 16));
   const bom = byteOrderMark(head, source);
   const delimiter = inferDelimiter(head.subarray(bom));
+  const index = new RowIndex(source.path);
   let columns = 0;
-  let line = 1;
-  let rowLine = 1;
-  let rowStart = bom;
-  let cells = 1;
-  let inQuotes = false;
-  let atCellStart = true;
-  let justClosed = false;
-  let previous = 0;
-
-  const endRow = (position: number) => {
-    const rowEnd = previous === carriageReturn && position > rowStart ? position - 1 : position;
-    if (rowEnd > rowStart) {
-      columns ||= cells;
-      if (cells !== columns) {
-        const message = `Line ${rowLine} has ${cells} cells, the first row ${columns}.`;
-        throw new WhenceError('malformed-file', message, {
-          file: source.path,
-          place: `line ${rowLine}`,
-          mend: 'Give every row the same number of cells; put quotes around cells that hold the delimiter.',
-        });
-      }
-      start.push(rowStart);
-      end.push(rowEnd);
-      firstLine.push(rowLine);
-      lastLine.push(line);
+  const scanner = new RowScanner(delimiter, bom, (start, end, firstLine, lastLine, cells) => {
+    columns ||= cells;
+    if (cells !== columns) {
+      const message = `Line ${firstLine} has ${cells} cells, the first row ${columns}.`;
+      throw new WhenceError('malformed-file', message, {
+        file: source.path,
+        place: `line ${firstLine}`,
+        mend: 'Give every row the same number of cells; put quotes around cells that hold the delimiter.',
+      });
     }
-    rowStart = position + 1;
-    rowLine = line + 1;
-    cells = 1;
-  };
-
+    index.add(start, end, firstLine, lastLine);
+  });
   for (let offset = bom; offset < source.size; offset += chunkBytes) {
-    const chunk = await source.read(offset, Math.min(chunkBytes, source.size - offset));
+    scanner.push(await source.read(offset, Math.min(chunkBytes, source.size - offset)));
+  }
+  if (!scanner.finish()) {
+    throw new WhenceError('malformed-file', `A quote that opens in the row of line ${scanner.rowLine} never closes.`, {
+      file: source.path,
+      place: `line ${scanner.rowLine}`,
+    });
+  }
+  return { delimiter: String.fromCharCode(delimiter), columns, index };
+}
+
+/** Tells rows apart in bytes that come in chunks; quotes are obeyed across them. */
+export class RowScanner {
+  /** The line on which the row at hand began. */
+  rowLine = 1;
+  private line = 1;
+  private offset: number;
+  private rowStart: number;
+  private cells = 1;
+  private inQuotes = false;
+  private atCellStart = true;
+  private justClosed = false;
+  private previous = 0;
+
+  constructor(
+    private readonly delimiter: number,
+    offset: number,
+    private readonly see: SeeRow,
+  ) {
+    this.offset = offset;
+    this.rowStart = offset;
+  }
+
+  push(chunk: Uint8Array): void {
+    const { delimiter, offset } = this;
+    let { inQuotes, atCellStart, justClosed, previous } = this;
     for (let index = 0; index < chunk.length; index++) {
       const byte = chunk[index]!;
       if (inQuotes) {
-        if (byte === lineFeed) line++;
+        if (byte === lineFeed) this.line++;
         inQuotes = byte !== quote;
         justClosed = !inQuotes;
         previous = byte;
         continue;
       }
       if (byte === lineFeed) {
-        endRow(offset + index);
-        line++;
+        this.endRow(offset + index, previous);
+        this.line++;
+        this.rowLine = this.line;
         atCellStart = true;
       } else if (byte === delimiter) {
-        cells++;
+        this.cells++;
         atCellStart = true;
       } else if (byte === quote && (atCellStart || justClosed)) {
         // A doubled quote closes and opens again.
@@ -87,15 +101,23 @@ export async function scanRows(source: ByteSource): Promise<CsvRows> {
       justClosed = false;
       previous = byte;
     }
+    Object.assign(this, { inQuotes, atCellStart, justClosed, previous });
+    this.offset += chunk.length;
   }
-  if (inQuotes) {
-    throw new WhenceError('malformed-file', `A quote that opens in the row of line ${rowLine} never closes.`, {
-      file: source.path,
-      place: `line ${rowLine}`,
-    });
+
+  /** @returns false where a quote is still open */
+  finish(): boolean {
+    if (this.inQuotes) return false;
+    if (this.rowStart < this.offset) this.endRow(this.offset, this.previous);
+    return true;
   }
-  if (rowStart < source.size) endRow(source.size);
-  return { delimiter: String.fromCharCode(delimiter), columns, length: start.length, start, end, firstLine, lastLine };
+
+  private endRow(position: number, previous: number): void {
+    const end = previous === carriageReturn && position > this.rowStart ? position - 1 : position;
+    if (end > this.rowStart) this.see(this.rowStart, end, this.rowLine, this.line, this.cells);
+    this.rowStart = position + 1;
+    this.cells = 1;
+  }
 }
 
 function byteOrderMark(head: Uint8Array, source: ByteSource): number {

@@ -2,8 +2,11 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { type CsvFile, openCsv } from '../csv';
 import type { Dataset } from '../dataset';
-import { encodeLabels, findLabelName } from './labels';
-import { tableDataset } from './table';
+import { checkIndices, neighbours } from './indices';
+import { findLabelName, LabelEncoder } from './labels';
+
+/** Features of a file up to this size are read and checked when it is opened; those of a larger one when they are asked for. */
+const heldBytes = 2 ** 26;
 
 export interface CsvColumns {
   /** Default: a column called label, target, class or y, else the last. */
@@ -13,7 +16,7 @@ export interface CsvColumns {
 }
 
 /**
- * A table with one example a row. `classes` are the names that label cells are looked up in; by default the file's own
+ * A table with one example a row; of a large file, the features are read by ranges. `classes` are the names that label cells are looked up in; by default the file's own
  * names, sorted. Fails with line and column where a feature is no number, `config-invalid` where a column is missing.
  */
 export async function openCsvDataset(
@@ -33,42 +36,67 @@ export async function openCsvDataset(
       mend: 'Write one column for each feature beside that of the label.',
     });
   }
-  const features = new Float32Array(csv.length * featureColumns.length);
-  const cells: string[] = [];
-  let position = 0;
-  for (let from = 0; from < csv.length; ) {
-    const to = csv.blockEnd(from);
-    const rows = await csv.rows(from, to);
-    for (let row = 0; row < rows.length; row++) {
-      const values = rows[row]!;
-      for (const column of featureColumns) {
-        const cell = values[column]!;
-        const value = Number(cell);
-        if (!Number.isFinite(value) || cell.trim() === '') throw notANumber(csv, from + row, column, cell);
-        features[position++] = value;
-      }
-      cells.push(values[label]!);
-    }
-    from = to;
-  }
   const where = (row: number) => ({
     file: source.path,
     place: `line ${csv.firstLine(row)}, column ${csv.columns[label]}`,
   });
-  return tableDataset({
+  const encoder = new LabelEncoder(classes, where);
+  const isHeld = source.size <= heldBytes;
+  const held = isHeld ? new Float32Array(csv.length * featureColumns.length) : undefined;
+  for (let from = 0; from < csv.length; ) {
+    const to = csv.blockEnd(from);
+    const rows = await csv.rows(from, to);
+    held?.set(readFeatures(csv, rows, from, featureColumns), from * featureColumns.length);
+    for (const row of rows) encoder.add(row[label]!);
+    from = to;
+  }
+  const { labels, classes: names } = encoder.finish();
+  const width = featureColumns.length;
+  return {
     format: 'csv',
-    file: source.path,
-    featureDims: [featureColumns.length],
-    features,
-    ...encodeLabels(cells, classes, where),
-    firstLine: csv.firstLine,
-    lastLine: csv.lastLine,
-    preview: async (index) => ({
-      kind: 'row',
-      columns: csv.columns,
-      values: (await csv.rows(index, index + 1))[0] ?? [],
-    }),
-  });
+    files: [source.path],
+    length: csv.length,
+    featureDims: [width],
+    labels,
+    ...(names ? { classes: names } : {}),
+    async batch(indices) {
+      checkIndices(indices, csv.length, source.path);
+      const inputs = new Float32Array(indices.length * width);
+      for (const [at, from, to] of neighbours(indices)) {
+        const values =
+          held?.subarray(from * width, to * width) ?? readFeatures(csv, await csv.rows(from, to), from, featureColumns);
+        inputs.set(values, at * width);
+      }
+      return { inputs, labels: Float64Array.from(indices, (index) => labels[index]!) };
+    },
+    async preview(index) {
+      checkIndices([index], csv.length, source.path);
+      return { kind: 'row', columns: csv.columns, values: (await csv.rows(index, index + 1))[0] ?? [] };
+    },
+    locate: (index) => ({ file: source.path, index, line: csv.firstLine(index) }),
+    indexAtLine: csv.rowAt,
+  };
+}
+
+/** Features of `rows`, the first of which is number `first`: row-major [rows, columns]. */
+function readFeatures(
+  csv: CsvFile,
+  rows: readonly string[][],
+  first: number,
+  columns: readonly number[],
+): Float32Array {
+  const features = new Float32Array(rows.length * columns.length);
+  let position = 0;
+  for (let row = 0; row < rows.length; row++) {
+    const values = rows[row]!;
+    for (const column of columns) {
+      const cell = values[column]!;
+      const value = Number(cell);
+      if (!Number.isFinite(value) || cell.trim() === '') throw notANumber(csv, first + row, column, cell);
+      features[position++] = value;
+    }
+  }
+  return features;
 }
 
 function labelColumn(csv: CsvFile, wanted: string | undefined): number {

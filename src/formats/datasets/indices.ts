@@ -10,3 +10,13 @@ export function checkIndices(indices: readonly number[], length: number, file: s
     });
   }
 }
+
+/** Runs of neighbours in a list of indices: the place of each in the list, its first index and the one after its last. */
+export function* neighbours(indices: readonly number[]): Generator<readonly [at: number, from: number, to: number]> {
+  for (let at = 0; at < indices.length; ) {
+    let next = at + 1;
+    while (next < indices.length && indices[next] === indices[next - 1]! + 1) next++;
+    yield [at, indices[at]!, indices[at]! + next - at];
+    at = next;
+  }
+}

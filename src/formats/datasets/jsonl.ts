@@ -1,24 +1,14 @@
 import { WhenceError } from '../../protocol/errors';
 import type { Preview } from '../../protocol/model';
 import type { ByteSource } from '../bytes';
-import type { Dataset, ExampleArray } from '../dataset';
-import { type ArrayKeys, ArrayReader, isSequenceKey, type Row } from './jsonlArrays';
-import { encodeLabels, findLabelName } from './labels';
-import { scanLines } from './lines';
-import { tableDataset } from './table';
+import type { Dataset } from '../dataset';
+import type { Place, Row } from './exampleArrays';
+import { JsonKeyScanner } from './jsonKeyScanner';
+import type { LabelEncoder } from './labels';
+import { type Lines, scanLines } from './lines';
+import type { RecordKeys } from './recordKeys';
+import { addLabel, type ReadKeys, type Records, recordsDataset } from './records';
 
-export interface JsonlKeys {
-  /** Default: a key called label, target, class or y. */
-  readonly label?: string;
-  /**
-   * A key that holds an array of numbers (nested for images), keys of one number each, or keys of several arrays (token ids
-   * and their mask). Default: found in the first line.
-   */
-  readonly features?: string | readonly string[];
-}
-
-/** Keys that hold an example's features as one array, in order of preference. */
-const featureNames = ['features', 'x', 'input', 'inputs', 'data', 'pixels', 'image', 'values'];
 /** Keys that hold the text of an example, in order of preference. */
 const textNames = ['text', 'sentence', 'content', 'document', 'prompt'];
 const longestPreview = 2000;
@@ -29,7 +19,7 @@ const longestPreview = 2000;
  */
 export async function openJsonlDataset(
   source: ByteSource,
-  keys: JsonlKeys = {},
+  keys: RecordKeys = {},
   classes?: readonly string[],
 ): Promise<Dataset> {
   const lines = await scanLines(source);
@@ -38,106 +28,63 @@ export async function openJsonlDataset(
       file: source.path,
       mend: 'Write the examples again, or name another file in whence.json.',
     });
-  const first = parseRow((await lines.text(0, 1))[0]!, source, lines.number(0));
-  const label = keys.label ?? findLabelName(Object.keys(first));
-  const tokenLabels = label !== undefined && Array.isArray(first[label]) ? label : undefined;
-  const features = keys.features ?? guessFeatures(first, label, source);
-  const arrays = arrayKeys(first, features, tokenLabels);
-  const readers = arrays.map((array) => new ArrayReader(array, source));
-  const cells: string[] = [];
-  for (let from = 0; from < lines.length; ) {
-    const to = lines.blockEnd(from);
-    (await lines.text(from, to)).forEach((text, offset) => {
-      const line = lines.number(from + offset);
-      const row = parseRow(text, source, line);
-      for (const reader of readers) reader.read(row, line);
-      cells.push(label === undefined || tokenLabels ? '' : readLabel(row, label, source, line));
-    });
-    from = to;
-  }
-  const where = (row: number) => ({ file: source.path, place: `line ${lines.number(row)}, key ${label}` });
-  const read = readers.map((reader) => reader.finish());
-  const [primary] = read as [ExampleArray, ...ExampleArray[]];
-  return tableDataset({
+  return recordsDataset(jsonlRecords(source, lines), keys, classes);
+}
+
+function jsonlRecords(source: ByteSource, lines: Lines): Records {
+  const place = (index: number) => lineOf(source, lines.number(index));
+  const row = (text: string, index: number) => parseRow(text, place(index));
+  return {
     format: 'jsonl',
-    file: source.path,
-    featureDims: primary.dims,
-    features: primary.values,
-    arrays: read,
-    ...(tokenLabels === undefined ? {} : { tokenLabels }),
-    ...encodeLabels(cells, classes, where),
-    firstLine: lines.number,
-    lastLine: lines.number,
-    preview: async (index) => previewOf((await lines.text(index, index + 1))[0]!, features, label),
+    files: [source.path],
+    length: lines.length,
+    bytes: source.size,
+    rows: async (from, to) => (await lines.text(from, to)).map((text, offset) => row(text, from + offset)),
+    blockEnd: lines.blockEnd,
+    place,
+    locate: (index) => ({ file: source.path, index, line: lines.number(index) }),
+    indexAtLine: lines.at,
+    classNames: () => undefined,
+    encodeLabels: (key, encoder) => scanLabels(source, key, encoder),
+    preview: async (index, keys) => previewOf((await lines.text(index, index + 1))[0]!, keys),
+  };
+}
+
+/** Labels of a large file, in one more pass over its bytes; a line that the scanner cannot tell is parsed. */
+async function scanLabels(source: ByteSource, key: string, encoder: LabelEncoder): Promise<void> {
+  const scanner = new JsonKeyScanner(key);
+  const decoder = new TextDecoder('utf-8');
+  await scanLines(source, (bytes, from, to, line) => {
+    const found = scanner.find(bytes, from, to);
+    if (found && 'number' in found) encoder.addNumber(found.number);
+    else if (found) encoder.add(found.text);
+    else {
+      const place = lineOf(source, line);
+      addLabel(parseRow(decoder.decode(bytes.subarray(from, to)), place), key, encoder, place);
+    }
   });
 }
 
-/** A key that holds an array is one of its own; keys that hold one number each are one array together. */
-function arrayKeys(
-  first: Row,
-  features: string | readonly string[],
-  tokenLabels: string | undefined,
-): readonly ArrayKeys[] {
-  const of = (key: string): ArrayKeys => ({ name: key, keys: [key], ragged: isSequenceKey(key), filler: 0 });
-  const labels = tokenLabels === undefined ? [] : [{ ...of(tokenLabels), ragged: true, filler: -1 }];
-  if (typeof features === 'string') return [of(features), ...labels];
-  const numbers = features.filter((key) => !Array.isArray(first[key]));
-  const own = features.filter((key) => Array.isArray(first[key])).map(of);
-  const together = numbers.length > 0 ? [{ name: 'features', keys: numbers, ragged: false, filler: 0 }] : [];
-  return [...together, ...own, ...labels];
+function lineOf(source: ByteSource, line: number): Place {
+  return { file: source.path, name: `Line ${line}`, place: `line ${line}` };
 }
 
-function parseRow(text: string, source: ByteSource, line: number): Row {
-  const place = `line ${line}`;
+function parseRow(text: string, { file, name, place }: Place): Row {
+  const mend = 'Write one JSON object a line.';
   let row: unknown;
   try {
     row = JSON.parse(text);
   } catch (cause) {
-    const message = `Line ${line} is not valid JSON (${(cause as Error).message}).`;
-    throw new WhenceError('malformed-file', message, {
-      file: source.path,
-      place,
-      mend: 'Write one JSON object a line.',
-    });
+    const message = `${name} is not valid JSON (${(cause as Error).message}).`;
+    throw new WhenceError('malformed-file', message, { file, place, mend });
   }
   if (typeof row !== 'object' || row === null || Array.isArray(row)) {
-    throw new WhenceError('malformed-file', `Line ${line} is not a JSON object.`, {
-      file: source.path,
-      place,
-      mend: 'Write one JSON object a line.',
-    });
+    throw new WhenceError('malformed-file', `${name} is not a JSON object.`, { file, place, mend });
   }
   return row as Row;
 }
 
-function guessFeatures(row: Row, label: string | undefined, source: ByteSource): string | readonly string[] {
-  const rest = Object.keys(row).filter((key) => key !== label);
-  const arrays = rest.filter((key) => Array.isArray(row[key]));
-  const sequences = arrays.filter(isSequenceKey);
-  if (sequences.length > 0) return sequences.length === 1 ? sequences[0]! : sequences;
-  const named = featureNames.find((name) => arrays.includes(name)) ?? (arrays.length === 1 ? arrays[0] : undefined);
-  if (named !== undefined) return named;
-  const numbers = rest.filter((key) => typeof row[key] === 'number');
-  if (numbers.length > 0 && arrays.length === 0) return numbers;
-  throw new WhenceError('config-invalid', `Which of the keys ${rest.join(', ')} are the features cannot be told.`, {
-    file: source.path,
-    place: 'line 1',
-    mend: 'Name the key or keys in `features` of whence.json.',
-  });
-}
-
-function readLabel(row: Row, key: string, source: ByteSource, line: number): string {
-  const value = row[key];
-  if (value === undefined || value === null) return '';
-  if (typeof value === 'string' || typeof value === 'number') return `${value}`;
-  if (typeof value === 'boolean') return value ? '1' : '0';
-  throw new WhenceError('malformed-file', `Line ${line} has a label that is neither a name nor a number.`, {
-    file: source.path,
-    place: `line ${line}, key ${key}`,
-  });
-}
-
-function previewOf(text: string, features: string | readonly string[], label: string | undefined): Preview {
+function previewOf(text: string, { features, label }: ReadKeys): Preview {
   const row = JSON.parse(text) as Row;
   if (typeof features === 'string' || features.some((key) => Array.isArray(row[key]))) {
     // Token ids say nothing to people: what they were made of, where the row has it, does.

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type JsonlKeys, openJsonlDataset } from '../../../../src/formats/datasets/jsonl';
+import { openJsonlDataset } from '../../../../src/formats/datasets/jsonl';
+import type { RecordKeys } from '../../../../src/formats/datasets/recordKeys';
 import { failureOf, sourceOf } from '../files';
 
-const open = (text: string, keys?: JsonlKeys, classes?: readonly string[]) =>
+const open = (text: string, keys?: RecordKeys, classes?: readonly string[]) =>
   openJsonlDataset(sourceOf(text, '/run/test.jsonl'), keys, classes);
 
 describe('openJsonlDataset', () => {
