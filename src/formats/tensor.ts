@@ -5,14 +5,18 @@ import { tensorFromBytes } from '../onnx/tensor';
 import { WhenceError } from '../protocol/errors';
 import type { ByteSource } from './bytes';
 
-/** A tensor that lies in a file: little-endian, row-major, `length` bytes from `offset`. Nothing is read until it is asked for. */
+/** A tensor that lies in a file, little-endian, `length` bytes from `offset`. Nothing is read until it is asked for. */
 export interface TensorRef {
   readonly name: string;
   readonly dtype: DType;
   readonly dims: readonly number[];
   readonly source: ByteSource;
+  /** Byte of the element at index 0 of every axis. */
   readonly offset: number;
+  /** Bytes from the first to the last element. */
   readonly length: number;
+  /** Elements from one index of an axis to the next, for views of a larger tensor; absent where the tensor is row-major. */
+  readonly strides?: readonly number[];
 }
 
 export function elementCount(dims: readonly number[]): number {
@@ -24,9 +28,29 @@ export function formatDims(dims: readonly number[]): string {
   return `[${dims.join(', ')}]`;
 }
 
-/** Reads a tensor as it is stored. Fails with `malformed-file` where its bytes and its shape disagree. */
+/** Elements from the first to the last of a view, both included. */
+export function elementSpan(dims: readonly number[], strides: readonly number[]): number {
+  if (dims.includes(0)) return 0;
+  return dims.reduce((span, dim, axis) => span + (dim - 1) * strides[axis]!, 1);
+}
+
+/** Where the element at a row-major position lies in the file. */
+export function elementOffset({ dtype, dims, offset, strides }: TensorRef, position: number): number {
+  const width = dtype === 'string' ? 0 : bytesPerElement[dtype];
+  if (!strides) return offset + position * width;
+  let elements = 0;
+  let rest = position;
+  for (let axis = dims.length - 1; axis >= 0; axis--) {
+    elements += (rest % dims[axis]!) * strides[axis]!;
+    rest = Math.floor(rest / dims[axis]!);
+  }
+  return offset + elements * width;
+}
+
+/** Reads a tensor, row-major. Fails with `malformed-file` where its bytes and its shape disagree. */
 export async function readTensor(ref: TensorRef): Promise<Tensor> {
-  if (ref.dtype !== 'string' && ref.length !== elementCount(ref.dims) * bytesPerElement[ref.dtype]) {
+  const elements = ref.strides ? elementSpan(ref.dims, ref.strides) : elementCount(ref.dims);
+  if (ref.dtype !== 'string' && ref.length !== elements * bytesPerElement[ref.dtype]) {
     throw new WhenceError(
       'malformed-file',
       `Tensor ${ref.name} of shape ${formatDims(ref.dims)} and type ${ref.dtype} cannot have ${ref.length} bytes.`,
@@ -34,7 +58,28 @@ export async function readTensor(ref: TensorRef): Promise<Tensor> {
     );
   }
   const bytes = await ref.source.read(ref.offset, ref.length);
-  return tensorFromBytes(ref.dtype, ref.dims, bytes);
+  return tensorFromBytes(ref.dtype, ref.dims, ref.strides ? gather(bytes, ref, ref.strides) : bytes);
+}
+
+/** The elements of a view, in row-major order. */
+function gather(bytes: Uint8Array, { dtype, dims }: TensorRef, strides: readonly number[]): Uint8Array {
+  const width = dtype === 'string' ? 0 : bytesPerElement[dtype];
+  const count = elementCount(dims);
+  const gathered = new Uint8Array(count * width);
+  const index = dims.map(() => 0);
+  let from = 0;
+  for (let element = 0; element < count; element++) {
+    for (let byte = 0; byte < width; byte++) gathered[element * width + byte] = bytes[from * width + byte]!;
+    // As an odometer turns: an axis that is through goes back to its start and moves the one before it.
+    for (let axis = dims.length - 1; axis >= 0; axis--) {
+      from += strides[axis]!;
+      index[axis]!++;
+      if (index[axis]! < dims[axis]!) break;
+      from -= index[axis]! * strides[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return gathered;
 }
 
 /**

@@ -32,7 +32,7 @@ export async function bind(run: OpenRun, host: EngineHost): Promise<ModelBinding
 export function seriesOf(checkpoints: readonly Pick<Checkpoint, 'file'>[], files: Files): CheckpointSeries {
   return {
     length: checkpoints.length,
-    tensors: async (index) => (await openCheckpoint(await files.open(checkpoints[index]!.file))).tensors,
+    tensors: async (index) => (await openCheckpoint(await files.open(checkpoints[index]!.file), files)).tensors,
   };
 }
 
@@ -97,7 +97,7 @@ export async function loadOutputScales(
 
 async function readerAt(run: OpenRun, host: EngineHost, checkpoint: number): Promise<ReadValues> {
   const { file } = run.checkpoints[checkpoint]!;
-  const { tensors } = await openCheckpoint(await host.files.open(file));
+  const { tensors } = await openCheckpoint(await host.files.open(file), host.files);
   return (name, dims) => {
     const ref = tensors.get(name);
     if (ref?.dims.join() === dims.join()) return readFloat32(ref);

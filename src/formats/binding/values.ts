@@ -2,7 +2,7 @@ import { bytesPerElement } from '../../onnx/dtype';
 import type { Initializer } from '../../onnx/graph';
 import type { Tensor } from '../../onnx/runtime';
 import { tensorFromBytes } from '../../onnx/tensor';
-import { elementCount, readTensor, type TensorRef, toFloat32 } from '../tensor';
+import { elementCount, elementOffset, readTensor, type TensorRef, toFloat32 } from '../tensor';
 
 /** An initializer's values, wherever the model keeps them. */
 export type ReadInitializer = (initializer: Initializer) => Promise<Tensor>;
@@ -32,14 +32,14 @@ export class Values {
   /** A tensor's elements at flat positions, without reading the rest of a big one. */
   async at(ref: TensorRef, positions: readonly number[]): Promise<Float32Array> {
     if (ref.dtype === 'string') return new Float32Array(positions.length).fill(Number.NaN);
-    if (ref.length <= smallBytes || this.kept.has(ref)) {
+    if (elementCount(ref.dims) * bytesPerElement[ref.dtype] <= smallBytes || this.kept.has(ref)) {
       const values = await this.ofTensor(ref);
       return Float32Array.from(positions, (position) => values[position]!);
     }
     const width = bytesPerElement[ref.dtype];
     const found = new Float32Array(positions.length);
     for (const [index, position] of positions.entries()) {
-      const bytes = await ref.source.read(ref.offset + position * width, width);
+      const bytes = await ref.source.read(elementOffset(ref, position), width);
       found[index] = toFloat32(tensorFromBytes(ref.dtype, [1], bytes))[0]!;
     }
     return found;

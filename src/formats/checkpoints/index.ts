@@ -1,40 +1,52 @@
 import { WhenceError } from '../../protocol/errors';
-import type { ByteSource } from '../bytes';
-import { type CheckpointContent, isSafetensors, readSafetensors } from './safetensors';
+import type { ByteSource, Files } from '../bytes';
+import type { CheckpointContent } from './content';
+import { isSafetensors, readSafetensors } from './safetensors';
+import { isTorchArchive, readTorchArchive } from './torch/torch';
 
-export type { CheckpointContent } from './safetensors';
+export type { CheckpointContent } from './content';
 
-/** A way in which weights are saved. Files are recognised by their first bytes, whatever they are called. */
+/** A way in which weights are saved. Files are recognised by their content, whatever they are called. */
 export interface CheckpointFormat {
   readonly name: string;
   /** Lower-case ends of names, for files too damaged to be recognised. */
   readonly extensions: readonly string[];
-  recognise(head: Uint8Array): boolean;
-  read(source: ByteSource): Promise<CheckpointContent>;
+  /** @param head the file's first bytes, up to 512 */
+  recognise(head: Uint8Array, source: ByteSource): boolean | Promise<boolean>;
+  /** @param files where a checkpoint of several files finds the others */
+  read(source: ByteSource, files?: Files): Promise<CheckpointContent>;
 }
 
 export const checkpointFormats: readonly CheckpointFormat[] = [
   { name: 'safetensors', extensions: ['.safetensors'], recognise: isSafetensors, read: readSafetensors },
+  { name: 'torch', extensions: ['.pt', '.pth', '.ckpt'], recognise: isTorchArchive, read: readTorchArchive },
 ];
+
+const headBytes = 512;
 
 /** The checkpoint format of a file by its content; undefined where there is none. */
 export async function recogniseCheckpoint(source: ByteSource): Promise<CheckpointFormat | undefined> {
-  const head = await source.read(0, Math.min(16, source.size));
-  return checkpointFormats.find((format) => format.recognise(head));
+  const head = await source.read(0, Math.min(headBytes, source.size));
+  for (const format of checkpointFormats) if (await format.recognise(head, source)) return format;
+  return undefined;
 }
 
-/** Opens a checkpoint of any format of the table; `unsupported-format` where its content is of none. */
-export async function openCheckpoint(source: ByteSource): Promise<CheckpointContent> {
+/**
+ * Opens a checkpoint of any format of the table.
+ * @param files for checkpoints of several files, such as shards with an index
+ * @throws WhenceError `unsupported-format` where its content is of no format, or holds no weights
+ */
+export async function openCheckpoint(source: ByteSource, files?: Files): Promise<CheckpointContent> {
   const format =
     (await recogniseCheckpoint(source)) ??
     checkpointFormats.find((one) => one.extensions.some((end) => source.path.toLowerCase().endsWith(end)));
-  if (format) return format.read(source);
+  if (format) return format.read(source, files);
   throw new WhenceError(
     'unsupported-format',
-    'The file is no checkpoint of a format that Whence reads (safetensors).',
+    `The file is no checkpoint of a format that Whence reads (${checkpointFormats.map(({ name }) => name).join(', ')}).`,
     {
       file: source.path,
-      mend: "Save checkpoints with safetensors.torch.save_file(model.state_dict(), 'step-1000.safetensors').",
+      mend: "Save checkpoints with torch.save(model.state_dict(), 'step-1000.pt') or as .safetensors.",
     },
   );
 }

@@ -2,20 +2,13 @@ import { bytesPerElement } from '../../onnx/dtype';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { elementCount, formatDims, type TensorRef } from '../tensor';
-import type { TrainingState } from '../trainingState';
+import type { CheckpointContent } from './content';
 import { dtypeOfName } from './safetensorsDtypes';
 import { isRecord, malformed, readHeader, truncated } from './safetensorsHeader';
 
+export type { CheckpointContent } from './content';
 export { encodeSafetensors } from './safetensorsEncode';
 export { isSafetensors } from './safetensorsHeader';
-
-/** What a checkpoint file holds: its tensors by name, unread, and what its writer noted. */
-export interface CheckpointContent {
-  readonly tensors: ReadonlyMap<string, TensorRef>;
-  readonly metadata: Readonly<Record<string, string>>;
-  /** What the same file tells of training. */
-  readonly state?: TrainingState;
-}
 
 /**
  * Reads a .safetensors header: https://github.com/huggingface/safetensors. Every offset is checked before any tensor is

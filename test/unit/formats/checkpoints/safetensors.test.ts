@@ -142,10 +142,10 @@ describe('openCheckpoint', () => {
   });
 
   test('says what to do with a file of another format', async () => {
-    const zip = sourceOf([0x50, 0x4b, 3, 4, ...new Array(60).fill(0)], '/run/step-5.pt');
-    expect(await failureOf(openCheckpoint(zip))).toMatchObject({
+    const picture = sourceOf([0x89, 0x50, 0x4e, 0x47, ...new Array(60).fill(0)], '/run/step-5.png');
+    expect(await failureOf(openCheckpoint(picture))).toMatchObject({
       code: 'unsupported-format',
-      details: { file: '/run/step-5.pt', mend: expect.stringContaining('save_file') },
+      details: { file: '/run/step-5.png', mend: expect.stringContaining('torch.save') },
     });
   });
 });
