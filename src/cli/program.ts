@@ -2,6 +2,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { type ErrorData, fromErrorData, toErrorData } from '../protocol/errors';
 import { type AttributeOptions, attribute } from './commands/attribute';
 import { check } from './commands/check';
+import { type EvaluateOptions, evaluate } from './commands/evaluate';
 import { inspect } from './commands/inspect';
 import { providers } from './commands/providers';
 import { type ScoresOptions, scores } from './commands/scores';
@@ -12,6 +13,7 @@ import { startEngine, startGpuSetUp, type WorkerProcess } from './engineProcess'
 import { interruptible } from './interrupt';
 import { progressLine } from './progressLine';
 import { parseQueries, parseQuery } from './queries';
+import { evaluateOptions } from './retrainingOptions';
 import type { CommandSession, TerminalSession } from './session';
 import { methodNames } from './words';
 
@@ -112,6 +114,10 @@ function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void
   onRun('providers', 'the devices that were tried, and why each was taken or not').action(
     (folder: string, options: EngineOptions & { readonly run?: string }) =>
       act(options, (session) => providers(session, folder, options.run)),
+  );
+  evaluateOptions(onRun('evaluate', 'how well scores foretell what retraining did')).action(
+    (folder: string, options: EvaluateOptions & EngineOptions) =>
+      act(options, (session) => evaluate(session, folder, options)),
   );
   subcommand('setup-gpu', "find CUDA, and after asking download onnxruntime's libraries for it")
     .option('--yes', 'download without asking')
