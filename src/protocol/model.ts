@@ -91,6 +91,8 @@ export interface TrainingRun {
   readonly splits: readonly DataSplit[];
   readonly classes: readonly string[];
   readonly optimizer: string;
+  /** What wrote the checkpoints, as people call it; absent where they don't say. */
+  readonly writer?: string;
   readonly loss: LossKind;
   readonly segments: readonly Segment[];
   readonly problems: readonly Problem[];

@@ -1,47 +1,70 @@
 import type { Files } from '../../formats/bytes';
-import { sortBySteps } from '../../formats/checkpoints/step';
 import { resolvePath } from '../../formats/datasets';
+import type { TrainingState } from '../../formats/trainingState';
 import { WhenceError } from '../../protocol/errors';
+import { type SavedAt, savedAt } from './checkpointSteps';
+import { readTrainingState } from './savedState';
 
-/** A run's checkpoint files, ascending by the step in their names. `pattern` is a path with one `*`, or a list of paths. */
-export async function findCheckpoints(
+/** A checkpoint file with what training left in it and beside it. */
+export interface SavedCheckpoint extends SavedAt {
+  readonly file: string;
+  readonly state: TrainingState;
+}
+
+/** Paths of a run's checkpoint files, each once, in no order. `pattern` is a path with one `*`, or a list of paths. */
+export async function listCheckpoints(
   pattern: string | readonly string[],
   folder: string,
   files: Files,
-): Promise<{ readonly file: string; readonly step: number }[]> {
+): Promise<readonly string[]> {
   const paths =
     typeof pattern === 'string'
       ? await expand(resolvePath(folder, pattern, files), files)
       : pattern.map((path) => resolvePath(folder, path, files));
-  if (paths.length === 0) {
-    throw new WhenceError('not-found', `No checkpoint matches ${String(pattern)}.`, {
-      file: folder,
-      place: 'checkpoints',
-      mend: 'Correct `checkpoints` in whence.json, or save checkpoints in training.',
-    });
-  }
-  const steps = sortBySteps(paths).map(({ file, step }) => {
-    if (step !== undefined) return { file, step };
-    throw new WhenceError('config-invalid', 'The file name does not say which training step it was saved at.', {
-      file,
-      mend: 'Name checkpoints by their step, as in step-1000.safetensors.',
-    });
+  if (paths.length > 0) return [...new Set(paths)];
+  throw new WhenceError('not-found', `No checkpoint matches ${String(pattern)}.`, {
+    file: folder,
+    place: 'checkpoints',
+    mend: 'Correct `checkpoints` in whence.json, or save checkpoints in training.',
   });
-  return withoutRepeats(steps);
 }
 
-/** The same file twice would count twice; two files of one step leave open which is meant. */
-function withoutRepeats(checkpoints: readonly { file: string; step: number }[]): { file: string; step: number }[] {
-  const distinct = checkpoints.filter(({ file }, i) => checkpoints.findIndex((other) => other.file === file) === i);
-  distinct.forEach(({ file, step }, i) => {
-    if (i > 0 && distinct[i - 1]!.step === step) {
+/** A run's checkpoints, ascending by step. */
+export async function findCheckpoints(
+  pattern: string | readonly string[],
+  folder: string,
+  files: Files,
+): Promise<SavedCheckpoint[]> {
+  const found: SavedCheckpoint[] = [];
+  for (const file of await listCheckpoints(pattern, folder, files)) {
+    const state = await readTrainingState(file, files);
+    const saved = savedAt(file, state);
+    if (!saved) {
+      throw new WhenceError(
+        'config-invalid',
+        'Neither the file nor its name says which training step it was saved at.',
+        {
+          file,
+          mend: 'Name checkpoints by their step, as in step-1000.safetensors.',
+        },
+      );
+    }
+    found.push({ file, state, ...saved });
+  }
+  return withoutRepeats(found.sort((a, b) => a.step - b.step || (a.file < b.file ? -1 : 1)));
+}
+
+/** Two files of one step leave open which is meant. */
+function withoutRepeats(checkpoints: SavedCheckpoint[]): SavedCheckpoint[] {
+  checkpoints.forEach(({ file, step }, i) => {
+    if (i > 0 && checkpoints[i - 1]!.step === step) {
       throw new WhenceError('config-invalid', `Two checkpoints are of step ${step}.`, {
         file,
         mend: 'List the checkpoints of one run by name in whence.json.',
       });
     }
   });
-  return distinct;
+  return checkpoints;
 }
 
 async function expand(pattern: string, files: Files): Promise<string[]> {

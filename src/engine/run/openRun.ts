@@ -7,20 +7,20 @@ import { resolvePath } from '../../formats/datasets';
 import type { Initializer, Model, ValueInfo } from '../../onnx/graph';
 import type { Tensor } from '../../onnx/runtime';
 import { WhenceError } from '../../protocol/errors';
-import type { Checkpoint, LossKind, Segment, TrainingRun } from '../../protocol/model';
+import type { Checkpoint, LossKind, Problem, Segment, TrainingRun } from '../../protocol/model';
 import { parseConfig, type RunConfig } from '../config/config';
 import { lossOf, lossOptions } from '../config/lossConfig';
-import { findCheckpoints } from './checkpointFiles';
+import { listCheckpoints } from './checkpointFiles';
 import { customLossOf, lossFiles } from './customLoss';
 import { externalFiles, initializerReader } from './initializers';
+import { optimizerWords } from './optimizer';
 import { type RunHash, runFingerprint, runHash } from './runHash';
 import { defaultFisher, readRunModel } from './runModel';
+import { stateFiles } from './savedState';
 import { checkSplit, isPerToken, openSplits } from './splits';
-import { readTrainingLog, type TrainingLog, totalLearningRate } from './trainingLog';
-import { configuredOptimizer, type ResolvedOptimizer, type SecondMoments } from './trajectory';
+import { type ResolvedOptimizer, readTrajectory, type SecondMoments } from './trajectory';
 
 const defaultSegments = 3;
-const optimizerNames = { sgd: 'SGD', adam: 'Adam', adamw: 'AdamW' } as const;
 
 /** A run whose configuration, model, checkpoints and data have been read and fit together. */
 export interface OpenRun {
@@ -43,6 +43,10 @@ export interface OpenRun {
   readonly optimizer: ResolvedOptimizer;
   /** Adam's second moments at a checkpoint, by its index in `checkpoints`; undefined where none were saved. */
   readonly secondMoments: (checkpoint: number) => Promise<SecondMoments | undefined>;
+  /** What wrote the checkpoints, as people call it. */
+  readonly writer: string | undefined;
+  /** What is doubtful about its trajectory. */
+  readonly problems: readonly Problem[];
   readonly classes: readonly string[];
   readonly splits: ReadonlyMap<string, Dataset>;
   /** The model's file and those of its external data. */
@@ -69,11 +73,8 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   const { model } = custom ?? read;
   const inputs = custom ? [...read.inputs, custom.target] : read.inputs;
   const modelFiles = [model.file, ...externalFiles(model, files), ...lossFiles(config, folder, files)];
-  const log =
-    config.log === undefined
-      ? undefined
-      : await readTrainingLog(await files.open(resolvePath(folder, config.log, files)));
-  const checkpoints = await describeCheckpoints(config, path, folder, log, files);
+  const trajectory = await readTrajectory(config, path, files);
+  const { checkpoints, optimizer, secondMoments } = trajectory;
   const splits = await openSplits(config, folder, files);
   const classes = config.classes ?? splits.get('train')!.classes ?? [];
   const configured = lossOf(config.loss);
@@ -83,11 +84,9 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     checkSplit(name, split, loss, perToken ? undefined : (outputs ?? (classes.length || undefined)));
   }
   const fisher = config.fisher ?? defaultFisher(loss, perToken, outputs ?? classes.length);
-  const rates = hasRates(log) ? log : config.optimizer.learningRate!;
-  const optimizer = configuredOptimizer(config);
   const schedule = {
     checkpointSteps: checkpoints.map(({ step }) => step),
-    totalLearningRate: (from: number, to: number) => totalLearningRate(rates, from, to),
+    totalLearningRate: trajectory.rates.total,
     momentum: optimizer.momentum,
   };
   return {
@@ -104,7 +103,9 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     checkpoints,
     segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
     optimizer,
-    secondMoments: async () => undefined,
+    secondMoments,
+    writer: trajectory.writer,
+    problems: trajectory.problems,
     classes,
     splits,
     modelFiles,
@@ -121,12 +122,7 @@ export async function currentFingerprint({ path, modelFiles }: OpenRun, files: F
 }
 
 /** The run in the interface's words. */
-export function describeRun(run: OpenRun, problems: TrainingRun['problems']): TrainingRun {
-  const { kind, momentum, nesterov, weightDecay } = run.optimizer;
-  const details = [
-    momentum > 0 ? `${nesterov ? 'Nesterov momentum' : 'momentum'} ${momentum}` : '',
-    weightDecay > 0 ? `weight decay ${weightDecay}` : '',
-  ].filter(Boolean);
+export function describeRun(run: OpenRun): TrainingRun {
   return {
     config: run.path,
     name: run.name,
@@ -135,10 +131,11 @@ export function describeRun(run: OpenRun, problems: TrainingRun['problems']): Tr
     checkpoints: run.checkpoints,
     splits: [...run.splits].map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
     classes: run.classes,
-    optimizer: [optimizerNames[kind], ...details].join(', '),
+    optimizer: optimizerWords(run.optimizer),
+    ...(run.writer === undefined ? {} : { writer: run.writer }),
     loss: run.loss,
     segments: run.segments,
-    problems,
+    problems: run.problems,
   };
 }
 
@@ -149,8 +146,9 @@ async function fingerprintOf(
   files: Files,
 ): Promise<string> {
   const folder = files.dirname(path);
-  const checkpoints = await findCheckpoints(config.checkpoints, folder, files);
-  return runFingerprint(config, path, folder, [...modelFiles, ...checkpoints.map(({ file }) => file)], files);
+  const checkpoints = await listCheckpoints(config.checkpoints, folder, files);
+  const states = await Promise.all(checkpoints.map((file) => stateFiles(file, files)));
+  return runFingerprint(config, path, folder, [...modelFiles, ...checkpoints, ...states.flat()], files);
 }
 
 export async function readConfig(path: string, files: Files): Promise<RunConfig> {
@@ -169,46 +167,6 @@ export async function readConfig(path: string, files: Files): Promise<RunConfig>
     ...(first.range ? { place: `character ${first.range.offset}` } : {}),
     ...(first.mend === undefined ? {} : { mend: first.mend }),
   });
-}
-
-async function describeCheckpoints(
-  config: RunConfig,
-  path: string,
-  folder: string,
-  log: TrainingLog | undefined,
-  files: Files,
-): Promise<Checkpoint[]> {
-  const constant = config.optimizer.learningRate;
-  if (!hasRates(log) && constant === undefined) {
-    throw new WhenceError(
-      'config-invalid',
-      'The learning rate is not known: no log says it, and no constant is given.',
-      {
-        file: path,
-        place: 'optimizer',
-        mend: 'Give `optimizer.learningRate`, or a training log as `log`.',
-      },
-    );
-  }
-  const found = await findCheckpoints(config.checkpoints, folder, files);
-  return found.map(({ file, step }) => {
-    const row = log && lastRow(log, step);
-    return {
-      file,
-      step,
-      learningRate: row?.learningRate ?? constant ?? 0,
-      ...(row?.loss === undefined ? {} : { trainingLoss: row.loss }),
-    };
-  });
-}
-
-function hasRates(log: TrainingLog | undefined): log is TrainingLog {
-  return log?.steps.some(({ learningRate }) => learningRate !== undefined) ?? false;
-}
-
-/** What was logged last up to a step. */
-function lastRow(log: TrainingLog, step: number): TrainingLog['steps'][number] | undefined {
-  return log.steps.filter((row) => row.step <= step).at(-1);
 }
 
 /** What the settings alone get wrong is an error of `whence.json`. */

@@ -1,7 +1,17 @@
+import type { Files } from '../../formats/bytes';
+import { resolvePath } from '../../formats/datasets';
 import type { TensorRef } from '../../formats/tensor';
 import type { OptimizerKind } from '../../formats/trainingState';
+import { WhenceError } from '../../protocol/errors';
+import type { Checkpoint, Problem } from '../../protocol/model';
 import type { RunConfig } from '../config/config';
 import { matchesName } from '../config/names';
+import { findCheckpoints, type SavedCheckpoint } from './checkpointFiles';
+import { stepProblem } from './checkpointSteps';
+import { resolveOptimizer } from './optimizer';
+import { loggedIn, type RunRates, ratesOf } from './rates';
+import { readTrainingState } from './savedState';
+import { readTrainingLog } from './trainingLog';
 
 /** Parameters that were updated otherwise than the rest. */
 export interface ResolvedGroup {
@@ -43,21 +53,92 @@ export function settingsOf(
   return own ?? { learningRateScale: 1, weightDecay };
 }
 
-/** What `whence.json` says of the optimizer, with PyTorch's defaults where it says nothing. */
-export function configuredOptimizer({ optimizer }: RunConfig): ResolvedOptimizer {
-  const { kind, momentum = 0, nesterov = false, weightDecay = 0, betas = [0.9, 0.999], epsilon = 1e-8 } = optimizer;
+/** What happened in training, as the run's log, its checkpoints and `whence.json` tell it together. */
+export interface Trajectory {
+  /** Ascending by step; every one has a learning rate. */
+  readonly checkpoints: readonly Checkpoint[];
+  readonly optimizer: ResolvedOptimizer;
+  readonly rates: RunRates;
+  /** What wrote the checkpoints, as people call it; absent where they don't say. */
+  readonly writer?: string;
+  readonly secondMoments: (checkpoint: number) => Promise<SecondMoments | undefined>;
+  readonly problems: readonly Problem[];
+}
+
+/**
+ * Reads a run's trajectory. Learning rates come from the first that has any: the log that `whence.json` names, the log that
+ * the last checkpoint holds, the optimizer's state in each checkpoint, the constant in `whence.json`.
+ * @throws WhenceError `config-invalid` where nothing tells the learning rate or a step
+ */
+export async function readTrajectory(config: RunConfig, path: string, files: Files): Promise<Trajectory> {
+  const folder = files.dirname(path);
+  const logFile = config.log === undefined ? undefined : resolvePath(folder, config.log, files);
+  const log = logFile === undefined ? undefined : await readTrainingLog(await files.open(logFile));
+  const saved = await findCheckpoints(config.checkpoints, folder, files);
+  const rates = ratesOf(log, saved, config.optimizer.learningRate);
+  if (!rates) {
+    throw new WhenceError('config-invalid', 'The learning rate is known from no log, no checkpoint and no constant.', {
+      file: path,
+      place: 'optimizer',
+      mend: 'Give `optimizer.learningRate`, or a training log as `log`.',
+    });
+  }
+  const last = saved.at(-1)!;
+  const losses = (log?.steps ?? loggedIn(saved)).filter((row) => row.loss !== undefined);
+  const { optimizer, problems } = resolveOptimizer(config.optimizer, last.state.optimizer, last.state.batchSize, path);
   return {
-    kind,
-    momentum: kind === 'sgd' ? momentum : 0,
-    nesterov: kind === 'sgd' && nesterov,
-    weightDecay,
-    betas,
-    epsilon,
-    ...(optimizer.batchSize === undefined ? {} : { batchSize: optimizer.batchSize }),
-    groups: (optimizer.groups ?? []).map((group) => ({
-      parameters: group.parameters,
-      learningRateScale: group.learningRateScale ?? 1,
-      weightDecay: group.weightDecay ?? weightDecay,
-    })),
+    checkpoints: saved.map(({ file, step }, index) => {
+      const loss = losses.filter((row) => row.step <= step).at(-1)?.loss;
+      const learningRate = rates.at[index]!;
+      return { file, step, learningRate, ...(loss === undefined ? {} : { trainingLoss: loss }) };
+    }),
+    optimizer,
+    rates,
+    ...(last.state.writer === undefined ? {} : { writer: last.state.writer }),
+    secondMoments: async (checkpoint) => momentsOf(saved[checkpoint]?.file, files),
+    problems: [...stateProblems(saved, path), ...rateProblems(rates, config, path), ...problems],
   };
+}
+
+/** Read when they are asked for: states are twice as large as the weights, and their references need open files. */
+async function momentsOf(file: string | undefined, files: Files): Promise<SecondMoments | undefined> {
+  const state = file === undefined ? undefined : await readTrainingState(file, files);
+  const { secondMoments, updates } = state?.optimizer ?? {};
+  return secondMoments && secondMoments.size > 0 && updates ? { tensors: secondMoments, updates } : undefined;
+}
+
+function stateProblems(saved: readonly SavedCheckpoint[], path: string): Problem[] {
+  const problems = saved.flatMap(({ file, state }) => stepProblem(file, state) ?? []);
+  if (saved.some(({ counts }) => counts === 'epochs')) {
+    problems.push({
+      severity: 'warning',
+      message: 'The checkpoints count epochs, not updates: learning rates are summed over too few of them.',
+      file: path,
+      mend: 'Name checkpoints by their step, as in step-1000.safetensors, or save "step" in them.',
+    });
+  }
+  const norm = saved.at(-1)!.state.gradientClipping;
+  if (norm !== undefined) {
+    problems.push({
+      severity: 'info',
+      message: `Gradients were clipped to the norm ${norm}. Scores take updates as unclipped: where many were clipped, they come out too large by the same factor, early training most.`,
+      file: path,
+    });
+  }
+  return problems;
+}
+
+function rateProblems({ source, at }: RunRates, { optimizer }: RunConfig, path: string): Problem[] {
+  const constant = optimizer.learningRate;
+  if (constant === undefined || source !== 'checkpoints') return [];
+  return at.every((rate) => Math.abs(rate - constant) <= 1e-6 * constant)
+    ? []
+    : [
+        {
+          severity: 'warning',
+          message: `The checkpoints tell other learning rates than the constant ${constant} in whence.json: theirs are taken.`,
+          file: path,
+          mend: 'Remove "learningRate" from "optimizer".',
+        },
+      ];
 }

@@ -44,7 +44,7 @@ export async function findUse(
 
 async function inspectRun(config: string, files: Files): Promise<TrainingRun> {
   try {
-    return describeRun(await openRun(config, files), []);
+    return describeRun(await openRun(config, files));
   } catch (error) {
     const folder = files.dirname(config);
     const { message, details } = toErrorData(error);
