@@ -1,15 +1,6 @@
 import type { Location, Preview } from '../protocol/model';
 
-/** Where a split's examples are. Paths are relative to `whence.json`. */
-export type DatasetConfig =
-  | { readonly format: 'idx'; readonly images: string; readonly labels?: string }
-  | { readonly format: 'csv'; readonly file: string; readonly label?: string; readonly features?: readonly string[] }
-  | {
-      readonly format: 'jsonl';
-      readonly file: string;
-      readonly label?: string;
-      readonly features?: string | readonly string[];
-    };
+export type { DatasetConfig } from './datasetConfig';
 
 /** A batch as the model wants it before preprocessing: `inputs` row-major [count, ...featureDims] and one label each. */
 export interface RawBatch {
@@ -35,6 +26,8 @@ export interface ExampleArray {
 export interface Dataset {
   readonly format: string;
   readonly files: readonly string[];
+  /** The file of labels, where it is none of the examples'. */
+  readonly labelFile?: string;
   readonly length: number;
   /** Shape of one example's features: [28, 28] for an IDX image, [30] for 30 columns. */
   readonly featureDims: readonly number[];

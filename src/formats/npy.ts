@@ -21,6 +21,7 @@ const dtypeOfDescr: Readonly<Record<string, Exclude<DType, 'string' | 'bfloat16'
 };
 
 const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
+const longestHeader = 2 ** 20;
 
 /**
  * Reads a NumPy array file of format version 1 to 3: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
@@ -28,8 +29,9 @@ const magic = [0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59];
  * objects, structures and big-endian numbers.
  */
 export async function readNpy(source: ByteSource): Promise<Tensor> {
-  const { text, end } = await readHeader(source);
-  const { dtype, dims, fortranOrder } = parseHeader(text, source);
+  const { descr, dims, fortranOrder, offset: end } = await readNpyHeader(source);
+  const dtype = Object.hasOwn(dtypeOfDescr, descr) ? dtypeOfDescr[descr] : undefined;
+  if (!dtype) throw unsupportedDescr(source.path, descr);
   const size = bytesPerElement[dtype];
   const length = elementCount(dims) * size;
   if (end + length > source.size) {
@@ -50,45 +52,60 @@ export async function readNpy(source: ByteSource): Promise<Tensor> {
   return tensorFromBytes(dtype, dims, fortranOrder ? toRowMajor(bytes, dims, size) : bytes);
 }
 
-async function readHeader(source: ByteSource): Promise<{ text: string; end: number }> {
+/** What a .npy file says of its array. */
+export interface NpyHeader {
+  /** NumPy's name of the elements' type, as `<f4`; `record` where they are structures. */
+  readonly descr: string;
+  readonly dims: readonly number[];
+  readonly fortranOrder: boolean;
+  /** Byte of the first element. */
+  readonly offset: number;
+}
+
+/** Reads the header of a .npy file, and nothing of its array. */
+export async function readNpyHeader(source: ByteSource): Promise<NpyHeader> {
   const head = await source.read(0, Math.min(12, source.size));
-  if (!magic.every((byte, index) => head[index] === byte)) throw malformed(source, 'byte 0', 'This is no .npy file.');
+  if (!isNpy(head)) throw malformed(source, 'byte 0', 'This is no .npy file.');
   const wide = (head[6] ?? 0) >= 2;
   const start = wide ? 12 : 10;
   if (source.size < start) {
     throw new WhenceError('truncated-file', 'The file ends inside its header.', { file: source.path, place: 'byte 8' });
   }
   const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
-  const end = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
-  if (end > source.size) {
-    throw new WhenceError('truncated-file', `The header claims to end at byte ${end}, the file at ${source.size}.`, {
+  const offset = start + (wide ? view.getUint32(8, true) : view.getUint16(8, true));
+  if (offset > source.size) {
+    throw new WhenceError('truncated-file', `The header claims to end at byte ${offset}, the file at ${source.size}.`, {
       file: source.path,
       place: 'byte 8',
     });
   }
-  return { text: new TextDecoder('utf-8').decode(await source.read(start, end - start)), end };
-}
-
-function parseHeader(text: string, source: ByteSource) {
-  const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1];
+  if (offset > longestHeader) throw malformed(source, 'byte 8', `A header of ${offset} bytes is no array's.`);
+  const text = new TextDecoder('utf-8').decode(await source.read(start, offset - start));
+  const descr = /'descr':\s*'([^']*)'/.exec(text)?.[1] ?? 'record';
   const fortran = /'fortran_order':\s*(True|False)/.exec(text)?.[1];
   const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(text)?.[1];
   if (fortran === undefined || shape === undefined) {
     throw malformed(source, 'byte 10', 'The header does not give order and shape.');
   }
-  const dtype = descr !== undefined && Object.hasOwn(dtypeOfDescr, descr) ? dtypeOfDescr[descr] : undefined;
-  if (!dtype) {
-    throw new WhenceError('unsupported-dtype', `Arrays of type ${descr ?? 'record'} are not read.`, {
-      file: source.path,
-      place: 'byte 10',
-      mend: 'Save the array as plain little-endian numbers, for example array.astype(numpy.float32).',
-    });
-  }
   const dims = shape.split(',').flatMap((size) => (size.trim() ? [Number(size)] : []));
-  return { dtype, dims, fortranOrder: fortran === 'True' };
+  return { descr, dims, fortranOrder: fortran === 'True', offset };
 }
 
-function toRowMajor(bytes: Uint8Array, dims: readonly number[], size: number): Uint8Array {
+/** True for bytes that begin a .npy file. */
+export function isNpy(head: Uint8Array): boolean {
+  return magic.every((byte, index) => head[index] === byte);
+}
+
+export function unsupportedDescr(file: string, descr: string): WhenceError {
+  return new WhenceError('unsupported-dtype', `Arrays of type ${descr} are not read.`, {
+    file,
+    place: 'byte 10',
+    mend: 'Save the array as plain little-endian numbers, for example array.astype(numpy.float32).',
+  });
+}
+
+/** Elements in the order of the last axis from those in the order of the first; `size` bytes each. */
+export function toRowMajor(bytes: Uint8Array, dims: readonly number[], size: number): Uint8Array {
   const result = new Uint8Array(bytes.length);
   const position = dims.map(() => 0);
   const strides: number[] = [];

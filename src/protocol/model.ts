@@ -6,11 +6,16 @@ export interface ExampleId {
   readonly index: number;
 }
 
-/** Where an example lives. `line` counts from 1 and is there for text files only. */
+/** Where an example lives. */
 export interface Location {
   readonly file: string;
   readonly index: number;
+  /** Counted from 1, in text files. */
   readonly line?: number;
+  /** Counted from 1, in tables that are no text (Parquet, Arrow), within the file. */
+  readonly row?: number;
+  /** Where the example's values begin, in files of arrays. */
+  readonly byte?: number;
 }
 
 /** What of an example can be shown. Pixels are row-major, `channels` values of 0..255 each. */

@@ -27,12 +27,15 @@ export const configKeys = {
     example: { train: { format: 'csv', file: 'train.csv' }, test: { format: 'csv', file: 'test.csv' } },
   },
   'data.*': { description: 'Where the examples of a split are.', example: { format: 'csv', file: 'train.csv' } },
-  'data.*.format': { description: 'How the examples are stored: idx, csv or jsonl.', example: 'csv' },
+  'data.*.format': { description: 'How the examples are stored: idx, csv, jsonl, npy and others.', example: 'csv' },
   'data.*.images': {
     description: 'The IDX file of images; may be gzipped.',
     example: 'data/train-images-idx3-ubyte.gz',
   },
-  'data.*.labels': { description: 'The IDX file of labels.', example: 'data/train-labels-idx1-ubyte.gz' },
+  'data.*.labels': {
+    description: 'The file of labels, for IDX and npy.',
+    example: 'data/train-labels-idx1-ubyte.gz',
+  },
   'data.*.file': { description: 'The file of examples, one a row or line.', example: 'data/train.csv' },
   'data.*.label': {
     description: 'The column or key of the label. Default: one called label, target, class or y; in CSV else the last.',

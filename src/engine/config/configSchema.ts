@@ -1,24 +1,11 @@
 import * as z from 'zod/mini';
 import { optionalSites } from '../../curvature/site';
 import type { OptimizerKind } from '../../formats/trainingState';
-import { type ConfigPath, configKeys } from './configKeys';
+import { keyed, optional, path, text, texts } from './schemaParts';
+import { splitSchema } from './splitSchema';
 
-/** A schema with its key's words on it, so that the JSON schema for editors says the same. */
-function keyed<T extends z.ZodMiniType>(key: ConfigPath, schema: T): T {
-  const entry: { description: string; example: unknown; default?: unknown } = configKeys[key];
-  const words = { description: entry.description, examples: [entry.example] };
-  return schema.check(z.meta('default' in entry ? { ...words, default: entry.default } : words));
-}
-
-function optional<T extends z.ZodMiniType>(key: ConfigPath, schema: T): z.ZodMiniExactOptional<T> {
-  return z.exactOptional(keyed(key, schema));
-}
-
-const path = () => z.string('must be a path in quotes').check(z.minLength(1, 'must not be empty'));
-const text = () => z.string('must be a text in quotes');
 const number = () => z.number('must be a number');
 const truth = () => z.boolean('must be true or false');
-const texts = (message: string) => z.array(text(), message).check(z.minLength(1, 'must not be empty'));
 
 const numbers = () => z.union([number(), z.array(number())], 'must be a number or a list of numbers');
 
@@ -29,35 +16,6 @@ const notZero = z.refine<number | number[]>(
 
 const sitesMessage = `must be one of ${optionalSites.join(', ')}`;
 const segmentsMessage = 'must be a whole number from 1, or a list of rising steps';
-
-const label = optional('data.*.label', text());
-
-const splitSchema = z.discriminatedUnion(
-  'format',
-  [
-    z.strictObject({
-      format: keyed('data.*.format', z.literal('idx')),
-      images: keyed('data.*.images', path()),
-      labels: optional('data.*.labels', path()),
-    }),
-    z.strictObject({
-      format: keyed('data.*.format', z.literal('csv')),
-      file: keyed('data.*.file', path()),
-      label,
-      features: optional('data.*.features', texts('must be a list of column names')),
-    }),
-    z.strictObject({
-      format: keyed('data.*.format', z.literal('jsonl')),
-      file: keyed('data.*.file', path()),
-      label,
-      features: optional(
-        'data.*.features',
-        z.union([text(), texts('must be keys')], 'must be a key or a list of keys'),
-      ),
-    }),
-  ],
-  'must be one of "idx", "csv" and "jsonl"',
-);
 
 const lossNames = ['cross-entropy', 'next-token', 'binary-cross-entropy', 'squared-error', 'absolute-error'] as const;
 const lossMessage = `must be one of ${lossNames.join(', ')}, or an object with such a "kind" or "custom"`;

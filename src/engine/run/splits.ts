@@ -49,9 +49,9 @@ export function checkSplit(name: string, split: Dataset, loss: LossKind, classes
   if (loss === 'binary-cross-entropy') checkLabels(split, 2);
   const missing = name === 'train' ? split.labels.findIndex(Number.isNaN) : -1;
   if (missing >= 0) {
-    const { line } = split.locate(missing);
+    const { file, line } = split.locate(missing);
     throw new WhenceError('label-out-of-range', 'A training example has no label.', {
-      file: split.files.at(-1)!,
+      file: split.labelFile ?? file,
       place: line === undefined ? `example ${missing}` : `line ${line}`,
       mend: 'Every training example needs the label that training saw.',
     });

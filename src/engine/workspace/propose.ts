@@ -1,5 +1,5 @@
 import type { Files } from '../../formats/bytes';
-import type { DatasetConfig } from '../../formats/dataset';
+import { relocateDataset } from '../../formats/datasets';
 import type { PreprocessConfig } from '../../formats/transform';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Proposal } from '../../protocol/engineApi';
@@ -57,21 +57,12 @@ export function plannedConfig(
         ? group.checkpoints.map(({ file }) => path(file))
         : [path(group.folder), group.pattern].filter(Boolean).join('/'),
     ...(log === undefined ? {} : { log: path(log) }),
-    data: Object.fromEntries(splits.map(({ name, config }) => [name, relativeData(config, path)])),
+    data: Object.fromEntries(splits.map(({ name, config }) => [name, relocateDataset(config, path)])),
     ...(classes ? { classes } : {}),
     preprocess,
     loss: facts.loss ?? 'cross-entropy',
     optimizer: plannedOptimizer(plan),
     segments: Math.max(1, Math.min(3, group.checkpoints.length)),
-  };
-}
-
-function relativeData(config: DatasetConfig, path: (absolute: string) => string): DatasetConfig {
-  if (config.format !== 'idx') return { ...config, file: path(config.file) };
-  return {
-    ...config,
-    images: path(config.images),
-    ...(config.labels === undefined ? {} : { labels: path(config.labels) }),
   };
 }
 

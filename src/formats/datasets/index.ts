@@ -1,30 +1,33 @@
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
-import type { Dataset, DatasetConfig } from '../dataset';
+import type { Dataset } from '../dataset';
+import type { DatasetConfig, DatasetFormatName } from '../datasetConfig';
 import { openCsvDataset } from './csv';
 import { openIdxDataset } from './idx';
 import { isIdx } from './idxFile';
 import { openJsonlDataset } from './jsonl';
+import { isNpy, openNpyDataset } from './npy';
 
 export { checkLabels } from './labels';
 
-type Format = DatasetConfig['format'];
-type ConfigOf<F extends Format> = Extract<DatasetConfig, { format: F }>;
 type OpenFile = (path: string) => Promise<ByteSource>;
+type MapPath = (path: string) => string;
 
 /** A way in which examples are stored. */
-export interface DatasetFormat<F extends Format> {
+export interface DatasetFormat<F extends DatasetFormatName> {
   readonly name: F;
   /** True for a file that may be of this format, by its first bytes (text formats: by its name too). */
   recognise(head: Uint8Array, name: string): boolean;
   /** The configuration with which to look at one file alone. */
-  describe(path: string): ConfigOf<F>;
+  describe(path: string): DatasetConfig<F>;
   /** Paths in a configuration, as they stand there. */
-  paths(config: ConfigOf<F>): readonly string[];
-  open(config: ConfigOf<F>, openFile: OpenFile, classes?: readonly string[]): Promise<Dataset>;
+  paths(config: DatasetConfig<F>): readonly string[];
+  /** The configuration with other paths in their places. */
+  relocate(config: DatasetConfig<F>, map: MapPath): DatasetConfig<F>;
+  open(config: DatasetConfig<F>, openFile: OpenFile, classes?: readonly string[]): Promise<Dataset>;
 }
 
-type FormatTable = { readonly [F in Format]: DatasetFormat<F> };
+type FormatTable = { readonly [F in DatasetFormatName]: DatasetFormat<F> };
 
 export const datasetFormats: FormatTable = {
   idx: {
@@ -32,6 +35,11 @@ export const datasetFormats: FormatTable = {
     recognise: isIdx,
     describe: (path) => ({ format: 'idx', images: path }),
     paths: ({ images, labels }) => (labels === undefined ? [images] : [images, labels]),
+    relocate: (config, map) => ({
+      ...config,
+      images: map(config.images),
+      ...(config.labels === undefined ? {} : { labels: map(config.labels) }),
+    }),
     open: async ({ images, labels }, openFile) =>
       openIdxDataset(await openFile(images), labels === undefined ? undefined : await openFile(labels)),
   },
@@ -40,6 +48,7 @@ export const datasetFormats: FormatTable = {
     recognise: (_, name) => /\.(csv|tsv)(\.gz)?$/i.test(name),
     describe: (path) => ({ format: 'csv', file: path }),
     paths: ({ file }) => [file],
+    relocate: (config, map) => ({ ...config, file: map(config.file) }),
     open: async (config, openFile, classes) => openCsvDataset(await openFile(config.file), config, classes),
   },
   jsonl: {
@@ -47,9 +56,28 @@ export const datasetFormats: FormatTable = {
     recognise: (head, name) => /\.(jsonl|ndjson)(\.gz)?$/i.test(name) && head.includes(0x7b),
     describe: (path) => ({ format: 'jsonl', file: path }),
     paths: ({ file }) => [file],
+    relocate: (config, map) => ({ ...config, file: map(config.file) }),
     open: async (config, openFile, classes) => openJsonlDataset(await openFile(config.file), config, classes),
   },
+  npy: {
+    name: 'npy',
+    recognise: isNpy,
+    describe: (path) => ({ format: 'npy', file: path }),
+    paths: ({ file, labels }) => (labels === undefined ? [file] : [file, labels]),
+    relocate: (config, map) => ({
+      ...config,
+      file: map(config.file),
+      ...(config.labels === undefined ? {} : { labels: map(config.labels) }),
+    }),
+    open: async ({ file, labels }, openFile, classes) =>
+      openNpyDataset(await openFile(file), labels === undefined ? undefined : await openFile(labels), classes),
+  },
 };
+
+/** The table's entry of a configuration's own format. */
+export function formatOf<F extends DatasetFormatName>(config: DatasetConfig<F>): DatasetFormat<F> {
+  return datasetFormats[config.format];
+}
 
 /**
  * Opens a split. Paths in `config` are relative to `folder`. `classes` are the names to look label names up in: those of
@@ -62,12 +90,19 @@ export function openDataset(
   classes?: readonly string[],
 ): Promise<Dataset> {
   const openFile = (path: string) => files.open(resolvePath(folder, path, files));
-  return withFormat(config, (format, own) => format.open(own, openFile, classes));
+  return formatOf(config).open(config, openFile, classes);
 }
 
 /** Absolute paths of a split's files. */
 export function datasetFiles(config: DatasetConfig, folder: string, files: Files): readonly string[] {
-  return withFormat(config, (format, own) => format.paths(own)).map((path) => resolvePath(folder, path, files));
+  return formatOf(config)
+    .paths(config)
+    .map((path) => resolvePath(folder, path, files));
+}
+
+/** The configuration with each of its paths as `map` gives it. */
+export function relocateDataset(config: DatasetConfig, map: MapPath): DatasetConfig {
+  return formatOf(config).relocate(config, map);
 }
 
 /** How to look at one file without a run; `unsupported-format` where no format knows its content. */
@@ -85,19 +120,4 @@ export async function describeFile(path: string, files: Files): Promise<DatasetC
 /** `path` as it is where it is absolute, else below `folder`. */
 export function resolvePath(folder: string, path: string, files: Files): string {
   return /^([\\/]|[a-z]:[\\/])/i.test(path) ? path : files.join(folder, path);
-}
-
-/** Pairs a configuration with the entry of its own format, which the type checker cannot do for a union. */
-function withFormat<T>(
-  config: DatasetConfig,
-  act: <F extends Format>(format: DatasetFormat<F>, config: ConfigOf<F>) => T,
-): T {
-  switch (config.format) {
-    case 'idx':
-      return act(datasetFormats.idx, config);
-    case 'csv':
-      return act(datasetFormats.csv, config);
-    case 'jsonl':
-      return act(datasetFormats.jsonl, config);
-  }
 }

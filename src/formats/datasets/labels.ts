@@ -20,6 +20,10 @@ export interface EncodedLabels {
   readonly classes?: readonly string[];
 }
 
+export function noLabels(examples: number): EncodedLabels {
+  return { labels: new Float64Array(examples).fill(Number.NaN) };
+}
+
 /** More different names than any classifier has classes; their list would fill the memory. */
 const mostNames = 1_000_000;
 const shownNames = 20;
@@ -134,7 +138,7 @@ export class LabelEncoder {
 }
 
 /** Fails with `label-out-of-range` where a label is no whole number from 0 to `classes - 1`; missing labels (NaN) pass. */
-export function checkLabels(dataset: Pick<Dataset, 'labels' | 'files' | 'locate'>, classes: number): void {
+export function checkLabels(dataset: Pick<Dataset, 'labels' | 'labelFile' | 'locate'>, classes: number): void {
   const { labels } = dataset;
   for (let index = 0; index < labels.length; index++) {
     const label = labels[index]!;
@@ -144,8 +148,7 @@ export function checkLabels(dataset: Pick<Dataset, 'labels' | 'files' | 'locate'
       'label-out-of-range',
       `Example ${index} has the label ${label}, but the model has the classes 0 to ${classes - 1}.`,
       {
-        // IDX keeps its labels in the second file.
-        file: location.line === undefined ? (dataset.files.at(-1) ?? location.file) : location.file,
+        file: dataset.labelFile ?? location.file,
         place: location.line === undefined ? `example ${index}` : `line ${location.line}`,
         mend: 'Correct the label, or name the model whose outputs are these classes.',
       },

@@ -24,7 +24,7 @@ describe('openIdxDataset', () => {
     expect([...inputs]).toEqual([...pixels.slice(8), ...pixels.slice(0, 8), ...pixels.slice(8)]);
     expect([...given]).toEqual([9, 7, 0, 9]);
     expect((await dataset.batch([])).inputs).toHaveLength(0);
-    expect(dataset.locate(1)).toEqual({ file: '/run/train-images-idx3-ubyte', index: 1 });
+    expect(dataset.locate(1)).toEqual({ file: '/run/train-images-idx3-ubyte', index: 1, byte: 20 });
   });
 
   test('without a label file has no labels', async () => {

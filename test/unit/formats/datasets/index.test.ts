@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import type { DatasetConfig } from '../../../../src/formats/dataset';
 import { datasetFiles, datasetFormats, describeFile, openDataset } from '../../../../src/formats/datasets';
+import { encodeNpy } from '../../../../src/formats/npy';
 import { nodeFiles } from '../../../../src/worker/nodeFiles';
 import { failureOf } from '../files';
 
@@ -15,6 +16,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 const golden: Readonly<Record<string, { readonly name: string; readonly content: string | Uint8Array }>> = {
   idx: { name: 'a-images-idx3-ubyte', content: Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6) },
   csv: { name: 'a.csv', content: 'p,q,label\n5,6,0\n' },
+  npy: { name: 'a.npy', content: encodeNpy({ dtype: 'float32', dims: [1, 2], data: Float32Array.of(5, 6) }) },
   jsonl: { name: 'a.jsonl', content: '{"x": [5, 6], "label": 0}\n' },
 };
 
