@@ -17,6 +17,7 @@ export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'source', label: 'SOURCE' },
   { value: 'influence-functions', label: 'Influence functions' },
   { value: 'tracin', label: 'TracIn' },
+  { value: 'trak', label: 'TRAK' },
   { value: 'gradient-dot', label: 'Gradient dot product' },
   { value: 'gradient-cosine', label: 'Gradient cosine' },
   { value: 'representation-similarity', label: 'Representation similarity' },
@@ -154,6 +155,8 @@ export function methodMeaning({ influence }: InfluenceResult): string {
       return 'Influence functions look at the last checkpoint alone.';
     case 'tracin':
       return 'TracIn adds up gradient products over the checkpoints, without curvature.';
+    case 'trak':
+      return 'TRAK solves the model as a linear one in randomly projected gradients, averaged over the checkpoints.';
     case 'gradient-dot':
       return 'The gradient dot product is of the last checkpoint alone, without curvature or scale.';
     case 'gradient-cosine':

@@ -77,6 +77,7 @@ export const methodNames: Readonly<Record<MethodName, string>> = {
   source: 'SOURCE',
   'influence-functions': 'EK-FAC influence functions',
   tracin: 'TracIn',
+  trak: 'TRAK',
   'gradient-dot': 'gradient dot product',
   'gradient-cosine': 'gradient cosine',
   'representation-similarity': 'representation similarity',

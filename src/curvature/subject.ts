@@ -63,6 +63,8 @@ export const outputNames = {
   losses: 'whence/out/losses',
   scores: 'whence/out/scores',
   representation: 'whence/out/representation',
+  projected: 'whence/out/projected',
+  residuals: 'whence/out/residuals',
   activation: (site: number) => `whence/out/${site}/activation`,
   gradient: (site: number) => `whence/out/${site}/gradient`,
   full: (site: number) => `whence/out/${site}/full`,

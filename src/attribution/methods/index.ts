@@ -6,12 +6,14 @@ import { influenceFunctions } from './influenceFunctions';
 import { representationSimilarity } from './representationSimilarity';
 import { source } from './source';
 import { tracin } from './tracin';
+import { trak } from './trak';
 
 /** Every method there is. The pickers and the brute-force tests enumerate this table. */
 export const methods: Readonly<Record<SegmentedMethodName, Method> & Record<DirectMethodName, DirectMethod>> = {
   source,
   'influence-functions': influenceFunctions,
   tracin,
+  trak,
   'gradient-dot': gradientDot,
   'gradient-cosine': gradientCosine,
   'representation-similarity': representationSimilarity,

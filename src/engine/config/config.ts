@@ -37,6 +37,14 @@ export interface OptimizerConfig {
   readonly groups?: readonly ParameterGroupConfig[];
 }
 
+/** Settings of the method TRAK. */
+export interface TrakConfig {
+  /** Of the random projection. Default: 512, less for few examples. */
+  readonly dimension?: number;
+  /** Over the kernel's mean eigenvalue. */
+  readonly damping?: number;
+}
+
 /** A `whence.json` as parsed: one training run. */
 export interface RunConfig {
   readonly name?: string;
@@ -64,6 +72,7 @@ export interface RunConfig {
   readonly device?: string;
   /** Megabytes that the computation may take. */
   readonly memory?: number;
+  readonly trak?: TrakConfig;
   /** Rank that preconditioned queries are truncated to; absent: none are. */
   readonly queryRank?: number;
 }

@@ -171,6 +171,17 @@ export const configKeys = {
     example: 4096,
     default: 2048,
   },
+  trak: { description: 'Settings of the method TRAK.', example: { dimension: 256 } },
+  'trak.dimension': {
+    description:
+      'Of the random projection of gradients. Default: 512, but no more than a quarter of the training examples, and what memory allows.',
+    example: 256,
+  },
+  'trak.damping': {
+    description: "What is added to the kernel's eigenvalues, as a share of their mean.",
+    example: 0.1,
+    default: 0.0001,
+  },
   queryRank: {
     description:
       'Keeps of each query, layer by layer, the best approximation of this rank: faster for many queries of large layers, and what is left out is measured. Default: off.',

@@ -119,6 +119,16 @@ export const runConfigSchema = z.strictObject(
     seed: optional('seed', z.int('must be a whole number').check(z.gte(0, 'must not be negative'))),
     device: optional('device', text()),
     memory: optional('memory', z.int('must be a whole number of megabytes').check(z.gte(512, 'must be at least 512'))),
+    trak: optional(
+      'trak',
+      z.strictObject(
+        {
+          dimension: optional('trak.dimension', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
+          damping: optional('trak.damping', notNegative()),
+        },
+        'must be an object',
+      ),
+    ),
     queryRank: optional('queryRank', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
   },
   'must be an object',

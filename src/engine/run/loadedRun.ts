@@ -73,7 +73,7 @@ async function load(path: string, host: EngineHost, segments?: RunConfig['segmen
   for (const examples of splits.values()) room -= examples.keep(room);
   const store = new Store(host.files, host.files.join(run.folder, '.whence'));
   const fit = new Fit(run, network, train, host, store);
-  const attribution = new Attribution(run, network, train, fit, new RunGradients(network, train));
+  const attribution = new Attribution(run, host, network, train, fit, new RunGradients(network, train));
   return { files: host.files, run, network, store, attribution, examples: (split) => named(run, splits, split) };
 }
 

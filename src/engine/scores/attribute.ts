@@ -7,6 +7,7 @@ import type { Measurement, MethodName, SegmentedMethodName } from '../../protoco
 import type { Fit } from '../fit/fit';
 import type { CurvatureGroup } from '../fit/group';
 import { cutSites, type SitePart } from '../fit/siteParts';
+import type { EngineHost } from '../host';
 import { factorBytes, queryBytes } from '../memoryBudget';
 import { type ModelExamples, range } from '../network/examples';
 import type { Network } from '../network/network';
@@ -33,12 +34,13 @@ export class Attribution {
 
   constructor(
     private readonly run: OpenRun,
+    host: EngineHost,
     private readonly network: Network,
     private readonly train: ModelExamples,
     private readonly fit: Fit,
     private readonly gradients: RunGradients,
   ) {
-    this.direct = directScorers(run, network, train, this);
+    this.direct = directScorers(run, host, network, train, this);
   }
 
   /** A method's segments with their curvature for some sites, all by default; what is not stored yet is fitted. */

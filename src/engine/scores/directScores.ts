@@ -1,6 +1,7 @@
 import { methods } from '../../attribution/methods';
 import { WhenceError } from '../../protocol/errors';
 import type { DirectMethodName } from '../../protocol/model';
+import type { EngineHost } from '../host';
 import type { ModelExamples } from '../network/examples';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
@@ -9,6 +10,7 @@ import type { Attribution } from './attribute';
 import { GradientCosine } from './gradientCosine';
 import type { AskedQueries } from './queryGradients';
 import { RepresentationSimilarity } from './representationSimilarity';
+import { Trak } from './trak';
 
 export interface AskedScores extends AskedQueries {
   readonly queries: ModelExamples;
@@ -27,11 +29,13 @@ export type DirectScorers = Readonly<Record<DirectMethodName, DirectScorer>>;
 /** Every direct method on one run; what they share with the methods of segments is in `attribution`. */
 export function directScorers(
   run: OpenRun,
+  host: EngineHost,
   network: Network,
   train: ModelExamples,
   attribution: Attribution,
 ): DirectScorers {
   return {
+    trak: new Trak(run, host, network, train),
     'gradient-cosine': new GradientCosine(run, network, attribution),
     'representation-similarity': new RepresentationSimilarity(run, network, train),
   };

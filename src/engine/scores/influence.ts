@@ -71,6 +71,7 @@ export function influenceHash({ run }: LoadedRun, method: AttributeRequest['meth
     optimizer: run.optimizer,
     rates: run.checkpoints.map(({ learningRate }) => learningRate),
     queryRank: run.config.queryRank,
+    ...(method === 'trak' ? { trak: run.config.trak, seed: run.config.seed } : {}),
   });
 }
 
