@@ -50,8 +50,8 @@ export class RunGradients {
     const { sites } = part.subject;
     const segment = { method, curvature, factors: await curvature?.load() };
     const responses = sites.map(({ outputs, inputs }, site): Matrix => {
-      const eigenvalues = segment.factors?.[site]?.eigenvalues ?? new Float32Array(outputs * inputs);
-      return { dims: [outputs, inputs], values: method.respond(eigenvalues) };
+      const { eigenvalues = new Float32Array(outputs * inputs), decay } = segment.factors?.[site] ?? {};
+      return { dims: [outputs, inputs], values: method.respond(eigenvalues, decay) };
     });
     const total = sites.every(isRankOne)
       ? new Float64Array(this.train.length)
