@@ -1,7 +1,8 @@
 import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Outcomes } from '../src/attribution/evaluate/datamodeling';
+import { range } from '../src/engine/network/examples';
 import { printFidelity } from './fidelityTable';
-import type { Outcomes } from './lds';
 import { layOutOracle, readArray } from './oracleRun';
 import { fashionConfig } from './sampleRun';
 
@@ -38,20 +39,19 @@ async function readOutcomes(): Promise<Outcomes> {
   const truth = join(oracle!, 'lds_truth');
   const masks = await readArray(join(truth, 'subset_masks.npy'));
   const [subsets, examples] = masks.dims as [number, number];
-  const measured = new Float64Array(subsets * queries);
-  let retrainings = 0;
-  for (const name of ['eval_margin', 'extra_margin']) {
-    const { dims, values } = await readArray(join(truth, `${name}.npy`));
-    const [, each, evaluated] = dims as [number, number, number];
-    retrainings += each;
-    for (let s = 0; s < subsets; s++) {
-      for (let r = 0; r < each; r++) {
-        for (let q = 0; q < queries; q++) {
-          const at = s * queries + q;
-          measured[at] = measured[at]! + values[(s * each + r) * evaluated + q]!;
-        }
-      }
-    }
-  }
-  return { subsets, examples, queries, masks: masks.values, measured: measured.map((sum) => sum / retrainings) };
+  const parts = await Promise.all(['eval_margin', 'extra_margin'].map((name) => readArray(join(truth, `${name}.npy`))));
+  const repeats = parts.reduce((sum, { dims }) => sum + dims[1]!, 0);
+  const rows = range(0, subsets).flatMap((s) =>
+    parts.flatMap(({ dims, values }) => {
+      const [, each, evaluated] = dims as [number, number, number];
+      return range(0, each)
+        .map((r) => (s * each + r) * evaluated)
+        .map((at) => values.subarray(at, at + queries));
+    }),
+  );
+  const values = new Float64Array(rows.length * queries);
+  rows.forEach((row, at) => {
+    values.set(row, at * queries);
+  });
+  return { subsets, repeats, queries, examples, masks: masks.values, values };
 }

@@ -2,12 +2,19 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Interval } from '../src/attribution/evaluate/bootstrap';
+import {
+  type DatamodelingScore,
+  datamodelingScore,
+  difference,
+  type Outcomes,
+  summarize,
+} from '../src/attribution/evaluate/datamodeling';
 import { createEngine } from '../src/engine/engine';
 import { range } from '../src/engine/network/examples';
 import type { Measurement, MethodName } from '../src/protocol/model';
 import { nodeHost } from '../src/worker/host';
 import { pearson, relativeError } from '../test/support/statistics';
-import { bootstrap, type Interval, linearDatamodelingScores, type Outcomes } from './lds';
 import { readArray } from './oracleRun';
 
 /** A run to be scored, and what its scores are compared with. */
@@ -44,28 +51,30 @@ export async function printFidelity(run: FidelityRun): Promise<void> {
     'PyTorch'.padStart(9),
   ];
   console.log(columns.join(''));
-  const byRow = new Map<string, Float64Array>();
+  const byRow = new Map<string, DatamodelingScore>();
   for (const row of rows) {
     const ours = await scoresOf(run, row);
     const { dims, values: theirs } = await readArray(run.reference(row.name));
     const [queries, examples] = dims as [number, number];
     const own = (all: Float64Array, q: number) => all.subarray(q * examples, (q + 1) * examples);
     const least = Math.min(...range(0, queries).map((q) => pearson(own(ours, q), own(theirs, q))));
-    const scores = linearDatamodelingScores(run.outcomes, ours);
-    byRow.set(row.name, scores);
+    const score = datamodelingScore(run.outcomes, ours);
+    byRow.set(row.name, score);
     const cells = [
       row.name.padEnd(24),
       least.toFixed(8).padStart(12),
       relativeError(ours, theirs).toExponential(1).padStart(15),
-      intervalText(bootstrap(scores)).padStart(25),
-      bootstrap(linearDatamodelingScores(run.outcomes, theirs)).mean.toFixed(4).padStart(9),
+      intervalText(summarize(score).overQueries).padStart(25),
+      summarize(datamodelingScore(run.outcomes, theirs, 1))
+        .overQueries.mean.toFixed(4)
+        .padStart(9),
     ];
     console.log(cells.join(''));
   }
   for (const { name } of rows.filter(({ method }) => method === 'source')) {
     for (const other of rows.filter(({ method }) => method !== 'source')) {
-      const difference = byRow.get(name)!.map((value, q) => value - byRow.get(other.name)![q]!);
-      console.log(`${name} less ${other.name}: ${intervalText(bootstrap(difference))}`);
+      const ahead = summarize(difference(byRow.get(name)!, byRow.get(other.name)!)).overQueries;
+      console.log(`${name} less ${other.name}: ${intervalText(ahead)}`);
     }
   }
 }

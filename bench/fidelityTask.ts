@@ -1,8 +1,9 @@
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { outcomesOf, readOutcomeFolder } from '../src/engine/retraining/outcomeFolder';
+import { nodeFiles } from '../src/worker/nodeFiles';
 import { printFidelity } from './fidelityTable';
-import type { Outcomes } from './lds';
 import { readArray } from './oracleRun';
 
 /**
@@ -25,7 +26,8 @@ const files = {
 /** What training leaves; the references, the retrainings and the stages of an earlier run stay where they are. */
 const partsOfRun = /^(checkpoints|model.*\.onnx|training-log\.csv|(train|test)[-.].*)$/;
 
-const outcomes = await readOutcomes(folder);
+const { dims } = await readArray(join(folder, 'masks.npy'));
+const outcomes = outcomesOf(await readOutcomeFolder(folder, nodeFiles()), dims[1]!);
 for (const model of models) {
   const copy = await mkdtemp(join(tmpdir(), 'whence-fidelity-'));
   try {
@@ -44,18 +46,4 @@ for (const model of models) {
   } finally {
     await rm(copy, { recursive: true, force: true });
   }
-}
-
-async function readOutcomes(from: string): Promise<Outcomes> {
-  const masks = await readArray(join(from, 'masks.npy'));
-  const [subsets, examples] = masks.dims as [number, number];
-  const { dims, values } = await readArray(join(from, 'outcomes.npy'));
-  const [, repeats, queries] = dims as [number, number, number];
-  const measured = Float64Array.from({ length: subsets * queries }, (_, at) => {
-    const [subset, query] = [Math.floor(at / queries), at % queries];
-    let sum = 0;
-    for (let repeat = 0; repeat < repeats; repeat++) sum += values[(subset * repeats + repeat) * queries + query]!;
-    return sum / repeats;
-  });
-  return { subsets, examples, queries, masks: masks.values, measured };
 }

@@ -6,6 +6,7 @@ import {
   type DatamodelingSummary,
   datamodelingScore,
   difference,
+  type Outcomes,
   summarize,
 } from '../../attribution/evaluate/datamodeling';
 import { type OutcomeFolder, outcomesOf, readOutcomeFolder } from '../../engine/retraining/outcomeFolder';
@@ -69,52 +70,42 @@ async function scoreTable(
 ): Promise<void> {
   const { split, queries } = folder.description;
   const measurement = measurementOf(run, folder, options.measurement);
-  const rows = options.methods.flatMap((method): Row[] =>
-    method === 'source' && options.segments.length > 0
-      ? options.segments.map((segments) => ({ method, segments }))
-      : [{ method }],
-  );
-  const evaluated: EvaluatedRow[] = [];
-  let best: Interval | undefined;
-  let size = '';
-  for (const { method, segments } of rows) {
+  const rows: EvaluatedRow[] = [];
+  let outcomes: Outcomes | undefined;
+  for (const row of rowsOf(options)) {
     const ids = queries.map((index) => ({ split, index }));
-    const request = { config: run.config, queries: ids, method, measurement };
-    const { examples, scores } = await allScores(session, segments === undefined ? request : { ...request, segments });
-    const outcomes = outcomesOf(folder, examples);
-    const ceiling = best ? undefined : bestScores(outcomes);
-    if (ceiling) best = bootstrap(ceiling);
-    size = `${outcomes.subsets} subsets, up to ${outcomes.repeats} retrainings each, ${outcomes.queries} queries of ${split}, ${measurement.kind}`;
-    const name = rowName(run, { method, ...(segments === undefined ? {} : { segments }) });
-    evaluated.push({
-      method,
-      ...(segments === undefined ? {} : { segments }),
-      name,
-      score: datamodelingScore(outcomes, scores),
-    });
+    const { examples, scores } = await allScores(session, { config: run.config, queries: ids, measurement, ...row });
+    outcomes = outcomesOf(folder, examples);
+    rows.push({ ...row, name: rowName(run, row), score: datamodelingScore(outcomes, scores) });
   }
-  const summaries = evaluated.map((row) => ({ ...row, summary: summarize(row.score) }));
-  const differences = evaluated.flatMap((a, at) =>
-    evaluated.slice(at + 1).map((b) => ({
-      name: `${a.name}, less ${b.name}`,
-      summary: summarize(difference(a.score, b.score)),
-    })),
+  if (!outcomes) throw new WhenceError('bad-argument', 'No method is named.');
+  const { subsets, repeats } = outcomes;
+  const ceiling = bestScores(outcomes);
+  const best = ceiling && bootstrap(ceiling);
+  const summaries = rows.map((row) => ({ ...row, summary: summarize(row.score) }));
+  const differences = rows.flatMap((a, at) =>
+    rows
+      .slice(at + 1)
+      .map((b) => ({ name: `${a.name}, less ${b.name}`, summary: summarize(difference(a.score, b.score)) })),
   );
   if (options.json) {
     const methods = summaries.map(({ method, segments, name, summary, score }) => ({
-      method,
-      segments,
-      name,
-      ...summary,
+      ...{ method, segments, name, ...summary },
       byQuery: [...score.byQuery],
     }));
     const compared = differences.map(({ name, summary }) => ({ name, ...summary }));
-    session.print(toJson({ run: run.config, measurement, queries, split, best, methods, differences: compared }));
-  } else if (options.csv) {
-    session.print(csv([...summaries, ...differences]));
-  } else {
-    session.print(scoreText(size, best, summaries, differences));
+    const facts = { run: run.config, measurement, split, queries, subsets, repeats };
+    return session.print(toJson({ ...facts, best, methods, differences: compared }));
   }
+  if (options.csv) return session.print(csv([...summaries, ...differences]));
+  const size = `${subsets} subsets, up to ${repeats} retrainings each; ${measurement.kind} of ${queries.length} examples of ${split}`;
+  session.print(scoreText(size, best, summaries, differences));
+}
+
+function rowsOf({ methods, segments }: EvaluateOptions): readonly Row[] {
+  return methods.flatMap((method): readonly Row[] =>
+    method === 'source' && segments.length > 0 ? segments.map((count) => ({ method, segments: count })) : [{ method }],
+  );
 }
 
 /** Values of the outcomes and of the scores must be of one measurement. */

@@ -1,0 +1,116 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import type { Interval } from '../src/attribution/evaluate/bootstrap';
+import type { FidelityResults, TaskResult } from './fidelityResults';
+import { type FidelityTask, fidelityTasks } from './fidelityTasks';
+
+const path = 'docs/fidelity.md';
+
+/** Writes every table of the document that stands between `<!-- table: NAME -->` and `<!-- end -->` from the results. */
+export async function writeTables(results: FidelityResults): Promise<void> {
+  const done = fidelityTasks.filter(({ name }) => results[name]);
+  const of = (task: FidelityTask) => results[task.name]!;
+  const tables: Readonly<Record<string, string>> = {
+    retrainings: retrainings(done, of),
+    scores: scores(done, of),
+    differences: differences(done, of),
+    segments: segments(done, of),
+  };
+  const text = await readFile(path, 'utf8');
+  const written = text.replace(
+    /(<!-- table: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (_, head: string, name: string, end: string) => {
+      const table = tables[name];
+      if (table === undefined) throw new Error(`${path} asks for a table ${name}; there are ${Object.keys(tables)}.`);
+      return `${head}\n${table}\n\n${end}`;
+    },
+  );
+  await writeFile(path, written);
+}
+
+type ResultOf = (task: FidelityTask) => TaskResult;
+
+function retrainings(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const rows = tasks.map((task) => {
+    const { subsets, repeats, queries, best } = of(task);
+    return [task.title, `${subsets} halves, ${repeats} each`, `${queries.length}`, task.measurement, interval(best)];
+  });
+  return markdown(['run', 'retrainings', 'queries', 'measured', 'best LDS to be had'], rows);
+}
+
+/** Methods down, tasks across. */
+function scores(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const names = [...new Set(tasks.flatMap((task) => of(task).methods.map(({ name }) => name)))];
+  const rows = names.map((name) => [
+    name,
+    ...tasks.map((task) => interval(of(task).methods.find((row) => row.name === name)?.overQueries)),
+  ]);
+  const published = tasks.some((task) => task.published)
+    ? [
+        [
+          'in papers',
+          ...tasks.map(({ published: all = {} }) =>
+            Object.entries(all)
+              .map(([name, value]) => `${name} ${value}`)
+              .join(', '),
+          ),
+        ],
+      ]
+    : [];
+  return markdown(['LDS', ...tasks.map(({ title }) => title)], [...rows, ...published]);
+}
+
+/** By how much SOURCE is ahead; bold where the interval excludes 0. Over queries, and over queries and subsets. */
+function differences(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const names = tasks.flatMap((task) => of(task).differences.map(({ name }) => name));
+  const shown = [...new Set(names)].filter((name) => /^SOURCE.*less (?!SOURCE)/.test(name));
+  const cell = (task: FidelityTask, name: string) => {
+    const found = of(task).differences.find((row) => row.name === name);
+    return found ? `${interval(found.overQueries, true)} (${bounds(found.overBoth)})` : '';
+  };
+  const rows = shown.map((name) => [name, ...tasks.map((task) => cell(task, name))]);
+  return markdown(['LDS ahead', ...tasks.map(({ title }) => title)], rows);
+}
+
+/** SOURCE by its number of segments: how far each is behind the best number of the same task, and the mean over tasks. */
+function segments(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const counts = [...new Set(tasks.flatMap((task) => sources(of(task)).map(({ name }) => name)))];
+  const behind = (task: FidelityTask, name: string) => {
+    const all = sources(of(task));
+    const own = all.find((row) => row.name === name);
+    return own && own.overQueries.mean - Math.max(...all.map(({ overQueries }) => overQueries.mean));
+  };
+  const rows = counts.map((name) => {
+    const values = tasks.map((task) => behind(task, name));
+    const known = values.filter((value) => value !== undefined);
+    const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
+    return [name, ...values.map((value) => (value === undefined ? '' : number(value))), number(mean)];
+  });
+  return markdown(['behind the best', ...tasks.map(({ title }) => title), 'mean'], rows);
+}
+
+function sources({ methods }: TaskResult) {
+  return methods.filter(({ method }) => method === 'source');
+}
+
+function markdown(titles: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+function interval(value: Interval | undefined, emphasize = false): string {
+  if (!value) return '';
+  const mean = emphasize && value.low > 0 ? `**${number(value.mean)}**` : number(value.mean);
+  return `${mean} [${bounds(value)}]`;
+}
+
+function bounds({ low, high }: Interval): string {
+  return `${number(low)}, ${number(high)}`;
+}
+
+/** .344, as the document writes shares. */
+function number(value: number): string {
+  return value
+    .toFixed(3)
+    .replace(/^(-?)0\./, '$1.')
+    .replace(/^-(\.000)$/, '$1');
+}
