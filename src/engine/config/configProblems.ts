@@ -126,10 +126,6 @@ export function meaningProblems(root: Node, file: string): readonly Problem[] {
       );
     }
   }
-  if (at('optimizer')?.type === 'object' && !at('optimizer', 'learningRate') && !at('log')) {
-    const mend = 'Add "log": "training-log.csv", or "learningRate" to "optimizer".';
-    add('error', ['optimizer'], 'Nothing says what the learning rate was.', mend);
-  }
   if (at('preprocess', 'standardize')?.value === true) {
     for (const key of ['scale', 'mean', 'std']) {
       if (!at('preprocess', key)) continue;

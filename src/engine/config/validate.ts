@@ -3,11 +3,12 @@ import type { Files } from '../../formats/bytes';
 import { datasetFiles, openDataset, resolvePath } from '../../formats/datasets';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
-import { findCheckpoints } from '../run/checkpointFiles';
+import { listCheckpoints } from '../run/checkpointFiles';
 import { customLossOf } from '../run/customLoss';
 import { readRunModel } from '../run/runModel';
 import { checkSplit } from '../run/splits';
 import { readTrainingLog } from '../run/trainingLog';
+import { readTrajectory } from '../run/trajectory';
 import { parseConfig } from './config';
 import { rangeOf } from './configProblems';
 import { lossOf } from './lossConfig';
@@ -29,8 +30,9 @@ export async function validateConfig(path: string, text: string, files: Files): 
       return await act();
     } catch (error) {
       const { message, details } = toErrorData(error);
-      const node = findNodeAtLocation(root, place) ?? findNodeAtLocation(root, place.slice(0, -1)) ?? root;
       const isOther = details.file !== undefined && details.file !== path;
+      const named = isOther ? undefined : details.place && findNodeAtLocation(root, details.place.split('.'));
+      const node = named || (findNodeAtLocation(root, place) ?? findNodeAtLocation(root, place.slice(0, -1)) ?? root);
       const where = isOther ? [files.relative(folder, details.file!), details.place].filter(Boolean).join(', ') : '';
       found.push({
         severity: 'error',
@@ -44,14 +46,22 @@ export async function validateConfig(path: string, text: string, files: Files): 
   };
 
   const model = await check(['model'], () => readRunModel(resolvePath(folder, config.model, files), files));
-  const checkpoints = await check(['checkpoints'], () => findCheckpoints(config.checkpoints, folder, files));
-  for (const [index, { file }] of (checkpoints ?? []).entries()) {
+  const before = found.length;
+  const checkpoints = await check(['checkpoints'], () => listCheckpoints(config.checkpoints, folder, files));
+  for (const [index, file] of (checkpoints ?? []).entries()) {
     const place = typeof config.checkpoints === 'string' ? ['checkpoints'] : ['checkpoints', index];
     await check(place, () => files.open(file));
   }
   const { log } = config;
   if (log !== undefined)
     await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
+  if (found.length === before) {
+    const trajectory = await check(['checkpoints'], () => readTrajectory(config, path, files));
+    const range = rangeOf(findNodeAtLocation(root, ['optimizer']) ?? root);
+    // What lies in other files has no place in this text.
+    const own = (trajectory?.problems ?? []).filter(({ file, severity }) => file === path && severity !== 'info');
+    found.push(...own.map((problem) => ({ ...problem, range })));
+  }
 
   const loss = lossOf(config.loss).kind;
   if (model) await check(['loss', 'model'], () => customLossOf(config, folder, model, files));

@@ -28,7 +28,7 @@ export function runHash(
       model: await Promise.all(modelFiles.map((path) => files.hashFile(path))),
       checkpoints: await Promise.all(indices.map((index) => files.hashFile(checkpoints[index]!.file))),
       train,
-      trainFiles: await Promise.all(datasetFiles(train, folder, files).map((path) => files.hashFile(path))),
+      trainFiles: await datasetState(train, folder, files),
       classes: config.classes,
       preprocess: config.preprocess,
       inputs: config.inputs,
@@ -54,7 +54,7 @@ export async function runFingerprint(
   others: readonly string[],
   files: Files,
 ): Promise<string> {
-  const data = Object.values(config.data).flatMap((split) => datasetFiles(split, folder, files));
+  const data = await Promise.all(Object.values(config.data).map((split) => datasetState(split, folder, files)));
   const log = config.log === undefined ? [] : [resolvePath(folder, config.log, files)];
   const paths = [path, ...others, ...log, ...data];
   const hashes = await Promise.all(paths.map(async (file) => `${file}\n${await files.hashFile(file)}`));

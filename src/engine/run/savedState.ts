@@ -3,7 +3,7 @@ import { openCheckpoint } from '../../formats/checkpoints';
 import type { TrainingState } from '../../formats/trainingState';
 
 export async function readTrainingState(path: string, files: Files): Promise<TrainingState> {
-  return (await openCheckpoint(await files.open(path))).state ?? {};
+  return (await openCheckpoint(await files.open(path), files)).state ?? {};
 }
 
 /** Files beside a checkpoint that tell of training, as transformers' Trainer writes them. */

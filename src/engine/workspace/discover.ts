@@ -1,10 +1,10 @@
 import type { FileEntry, Files } from '../../formats/bytes';
-import { recogniseCheckpoint } from '../../formats/checkpoints';
 import type { DatasetConfig } from '../../formats/dataset';
 import { isIdx } from '../../formats/datasets/idxFile';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Problem } from '../../protocol/model';
 import { type CheckpointGroup, groupCheckpoints } from './checkpointGroups';
+import { findCheckpointFiles } from './findCheckpoints';
 import { walk } from './walk';
 
 /** Data that may be a split of some run, by its names; paths are absolute. */
@@ -28,7 +28,6 @@ export interface Discovery {
   readonly problems: readonly Problem[];
 }
 
-const checkpointNames = /\.(safetensors|bin|pt|pth|ckpt)$/i;
 const logNames = /(^|[-_. ])(log|logs|metrics|history|progress|lr)([-_. ]|$)/i;
 const idxNames = /(idx\d|ubyte|\.idx(\.gz)?$)/i;
 const textData = /\.(csv|tsv|jsonl|ndjson)(\.gz)?$/i;
@@ -44,7 +43,7 @@ const splitWords: readonly (readonly [string, RegExp])[] = [
 export async function discover(folder: string, files: Files, signal?: CancelSignal): Promise<Discovery> {
   const { entries, problems } = await walk(folder, files, signal);
   const named = (pattern: RegExp) => entries.filter(({ name }) => pattern.test(name)).map(({ path }) => path);
-  const { checkpoints, unread } = await findCheckpointFiles(entries, files);
+  const { checkpoints, problems: unread } = await findCheckpointFiles(entries, files);
   return {
     folder,
     configs: named(/^whence\.json$/),
@@ -56,32 +55,6 @@ export async function discover(folder: string, files: Files, signal?: CancelSign
     classLists: named(/^(classes|class_names|labels)\.txt$/i),
     problems: [...problems, ...unread],
   };
-}
-
-async function findCheckpointFiles(entries: readonly FileEntry[], files: Files) {
-  const checkpoints: string[] = [];
-  const unread: Problem[] = [];
-  const torch: string[] = [];
-  for (const { path, name } of entries.filter((entry) => checkpointNames.test(entry.name))) {
-    try {
-      const source = await files.open(path);
-      // A damaged .safetensors file stays one: opening it later says what is wrong.
-      if (/\.safetensors$/i.test(name) || (await recogniseCheckpoint(source))) checkpoints.push(path);
-      else if (!/\.bin$/i.test(name)) torch.push(path);
-    } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      unread.push({ severity: 'warning', message, file: path, mend: 'Allow reading the file, or remove it.' });
-    }
-  }
-  if (checkpoints.length === 0 && torch.length > 0) {
-    unread.push({
-      severity: 'warning',
-      message: `${torch.length} checkpoints are in a format that Whence does not read yet (safetensors is).`,
-      file: torch[0]!,
-      mend: "Save them with safetensors.torch.save_file(model.state_dict(), 'step-1000.safetensors').",
-    });
-  }
-  return { checkpoints, unread };
 }
 
 /** Image files (rank 2 and more) with the label file (rank 1) of the same name. */

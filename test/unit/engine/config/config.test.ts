@@ -53,7 +53,6 @@ describe('parseConfig', () => {
     [{ optimizer: { kind: 'lion' } }, '"optimizer.kind" must be "sgd", "adam" or "adamw"', '"lion"'],
     [{ optimizer: { kind: 'sgd', momentum: 1 } }, '"optimizer.momentum" must be from 0 to below 1.', '1'],
     [{ optimizer: { kind: 'sgd', weightDecay: -1 } }, '"optimizer.weightDecay" must not be negative.', '-1'],
-    [{ log: undefined }, 'Nothing says what the learning rate was.', '"optimizer"'],
     [{ checkpoints: {} }, '"checkpoints" must be a path with one *, or a list of paths.', '{}'],
     [{ segments: [5, 3] }, '"segments" must be a whole number from 1, or a list of rising steps.', '[5,3]'],
     [{ segments: 0 }, '"segments" must be a whole number', '0'],

@@ -54,6 +54,14 @@ describe('validateConfig', () => {
     }
   });
 
+  test('asks for a learning rate where no log, checkpoint or constant tells it', async () => {
+    const [problem, ...rest] = await validate({ log: undefined });
+    expect(rest).toEqual([]);
+    expect(problem).toMatchObject({ severity: 'error', at: '{ "kind": "sgd" }' });
+    expect(problem!.message).toContain('The learning rate is known from no log, no checkpoint and no constant.');
+    expect(await validate({ log: undefined, optimizer: { kind: 'sgd', learningRate: 0.1 } })).toEqual([]);
+  });
+
   test('gives the problems of the text alone where no file can be looked for', async () => {
     expect(await validate({ model: 3, log: 'gone.csv' })).toMatchObject([{ at: '3' }]);
   });

@@ -26,11 +26,10 @@ const short = (path: string) => relative(folder, path);
 
 describe('groupCheckpoints', () => {
   const group = (...paths: string[]) =>
-    groupCheckpoints(paths, files).map(({ folder: at, pattern, checkpoints }) => [
-      at,
-      pattern,
-      checkpoints.map(({ step }) => step),
-    ]);
+    groupCheckpoints(
+      paths.map((file) => ({ file, state: {} })),
+      files,
+    ).map(({ folder: at, pattern, checkpoints }) => [at, pattern, checkpoints.map(({ step }) => step)]);
 
   test('takes files that differ in the step alone as one run', () => {
     expect(group('/r/step-100.st', '/r/step-9.st', '/r/model.st')).toEqual([['/r', 'step-*.st', [9, 100]]]);
@@ -46,8 +45,9 @@ describe('groupCheckpoints', () => {
     ]);
   });
 
-  test('takes names of which several parts vary together, without a pattern', () => {
-    expect(group('/r/ckpt_1_step100.st', '/r/ckpt_2_step200.st')).toEqual([['/r', undefined, [100, 200]]]);
+  test('takes names of which several numbers vary together', () => {
+    expect(group('/r/ckpt_1_step100.st', '/r/ckpt_2_step200.st')).toEqual([['/r', 'ckpt_*.st', [100, 200]]]);
+    expect(group('/r/epoch=1-step=200.st', '/r/epoch=0-step=100.st')).toEqual([['/r', 'epoch=*.st', [100, 200]]]);
   });
 
   test('gives no pattern that would take in files without a step', () => {

@@ -198,10 +198,10 @@ describe('a workspace', () => {
     });
   });
 
-  test('with torch checkpoints only says how to save what can be read', async () => {
-    put('checkpoints/step-1.pt', 'PK\u0003\u0004');
+  test('with files that only look like checkpoints says how to save some', async () => {
+    put('checkpoints/step-1.pt', 'no weights');
     const { problems } = await discover(folder, nodeFiles());
-    expect(problems[0]).toMatchObject({ severity: 'warning', mend: expect.stringContaining('save_file') });
+    expect(problems[0]).toMatchObject({ severity: 'warning', mend: expect.stringContaining('torch.save') });
   });
 
   test('is not searched where packages and environments lie', async () => {
