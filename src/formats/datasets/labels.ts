@@ -137,6 +137,17 @@ export class LabelEncoder {
   }
 }
 
+/** The same for cells that are all there. */
+export function encodeLabels(
+  cells: readonly string[],
+  classes: readonly string[] | undefined,
+  where: (row: number) => ErrorDetails,
+): EncodedLabels {
+  const encoder = new LabelEncoder(classes, where);
+  for (const cell of cells) encoder.add(cell);
+  return encoder.finish();
+}
+
 /** Fails with `label-out-of-range` where a label is no whole number from 0 to `classes - 1`; missing labels (NaN) pass. */
 export function checkLabels(dataset: Pick<Dataset, 'labels' | 'labelFile' | 'locate'>, classes: number): void {
   const { labels } = dataset;
