@@ -29,8 +29,31 @@ export interface ArrayKeys {
 }
 
 export interface ParsedArray {
-  readonly values: readonly number[];
+  readonly values: ArrayLike<number>;
   readonly dims: readonly number[];
+}
+
+/** A decoded picture among a row's values: bytes, row-major. */
+export class PictureArray implements ParsedArray {
+  constructor(
+    readonly values: Uint8Array,
+    readonly dims: readonly number[],
+  ) {}
+}
+
+/** Whether a row's value is an array of its own and not one number or text. */
+export function isNumberArray(value: unknown): boolean {
+  return Array.isArray(value) || value instanceof PictureArray;
+}
+
+/** Values and shape of an array; undefined where it holds something else than numbers, or rows of unequal length. */
+export function toArray(value: unknown): (ParsedArray & { readonly isBytes: boolean }) | undefined {
+  if (value instanceof PictureArray) return { values: value.values, dims: value.dims, isBytes: true };
+  try {
+    return { ...parseArray({ value }, ['value'], { file: '', name: '', place: '' }), isBytes: false };
+  } catch {
+    return undefined;
+  }
 }
 
 /** Gathers one array row by row, then fills shorter ones up to the longest. */
@@ -110,7 +133,9 @@ export function parseArray(row: Row, keys: readonly string[], place: Place): Par
     for (const key of keys) flatten(need(row, key, place), values, key, place);
     return { values, dims: [values.length] };
   }
-  const dims = flatten(need(row, keys[0]!, place), values, keys[0]!, place);
+  const value = need(row, keys[0]!, place);
+  if (value instanceof PictureArray) return value;
+  const dims = flatten(value, values, keys[0]!, place);
   return { values, dims: dims.length > 0 ? dims : [1] };
 }
 

@@ -1,5 +1,4 @@
 import { WhenceError } from '../../protocol/errors';
-import type { Preview } from '../../protocol/model';
 import type { ByteSource } from '../bytes';
 import type { Dataset } from '../dataset';
 import type { Place, Row } from './exampleArrays';
@@ -7,11 +6,8 @@ import { JsonKeyScanner } from './jsonKeyScanner';
 import type { LabelEncoder } from './labels';
 import { type Lines, scanLines } from './lines';
 import type { RecordKeys } from './recordKeys';
-import { addLabel, type ReadKeys, type Records, recordsDataset } from './records';
-
-/** Keys that hold the text of an example, in order of preference. */
-const textNames = ['text', 'sentence', 'content', 'document', 'prompt'];
-const longestPreview = 2000;
+import { recordPreview } from './recordPreview';
+import { addLabel, type Records, recordsDataset } from './records';
 
 /**
  * One JSON object a line. Fails with `malformed-file` and the line where JSON, a feature or its shape is wrong, with
@@ -46,7 +42,10 @@ function jsonlRecords(source: ByteSource, lines: Lines): Records {
     indexAtLine: lines.at,
     classNames: () => undefined,
     encodeLabels: (key, encoder) => scanLabels(source, key, encoder),
-    preview: async (index, keys) => previewOf((await lines.text(index, index + 1))[0]!, keys),
+    async preview(index, keys) {
+      const [text = ''] = await lines.text(index, index + 1);
+      return recordPreview(row(text, index), keys, text);
+    },
   };
 }
 
@@ -82,20 +81,4 @@ function parseRow(text: string, { file, name, place }: Place): Row {
     throw new WhenceError('malformed-file', `${name} is not a JSON object.`, { file, place, mend });
   }
   return row as Row;
-}
-
-function previewOf(text: string, { features, label }: ReadKeys): Preview {
-  const row = JSON.parse(text) as Row;
-  if (typeof features === 'string' || features.some((key) => Array.isArray(row[key]))) {
-    // Token ids say nothing to people: what they were made of, where the row has it, does.
-    const words = textNames.filter((name) => name !== label).map((name) => row[name]);
-    const said = words.find((value) => typeof value === 'string');
-    return { kind: 'text', text: shortened(said ?? text) };
-  }
-  const columns = label === undefined ? features : [...features, label];
-  return { kind: 'row', columns, values: columns.map((key) => String(row[key] ?? '')) };
-}
-
-function shortened(text: string): string {
-  return text.length > longestPreview ? `${text.slice(0, longestPreview)}…` : text;
 }

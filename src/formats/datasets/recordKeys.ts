@@ -1,5 +1,5 @@
 import { WhenceError } from '../../protocol/errors';
-import { type ArrayKeys, isSequenceKey, type Place, type Row } from './exampleArrays';
+import { type ArrayKeys, isNumberArray, isSequenceKey, type Place, type Row } from './exampleArrays';
 import { findLabelName } from './labels';
 
 export interface RecordKeys {
@@ -12,10 +12,13 @@ export interface RecordKeys {
   readonly features?: string | readonly string[];
 }
 
-/** What of a record is what. */
-export interface FoundKeys {
-  readonly label: string | undefined;
+export interface ReadKeys {
   readonly features: string | readonly string[];
+  readonly label: string | undefined;
+}
+
+/** What of a record is what. */
+export interface FoundKeys extends ReadKeys {
   /** The label, where it is a list with one label a token. */
   readonly tokenLabels: string | undefined;
   /** Arrays to read: that of the features first. */
@@ -23,7 +26,7 @@ export interface FoundKeys {
 }
 
 /** Keys that hold an example's features as one array, in order of preference. */
-const featureNames = ['features', 'x', 'input', 'inputs', 'data', 'pixels', 'image', 'values'];
+const featureNames = ['features', 'x', 'input', 'inputs', 'data', 'pixels', 'image', 'img', 'values'];
 
 /** Tells label and features of records by their names and by what the first one holds; `config-invalid` where it cannot. */
 export function findKeys(first: Row, { label: wanted, features: given }: RecordKeys, place: Place): FoundKeys {
@@ -42,15 +45,15 @@ function arrayKeys(
   const of = (key: string): ArrayKeys => ({ name: key, keys: [key], ragged: isSequenceKey(key), filler: 0 });
   const labels = tokenLabels === undefined ? [] : [{ ...of(tokenLabels), ragged: true, filler: -1 }];
   if (typeof features === 'string') return [of(features), ...labels];
-  const numbers = features.filter((key) => !Array.isArray(first[key]));
-  const own = features.filter((key) => Array.isArray(first[key])).map(of);
+  const numbers = features.filter((key) => !isNumberArray(first[key]));
+  const own = features.filter((key) => isNumberArray(first[key])).map(of);
   const together = numbers.length > 0 ? [{ name: 'features', keys: numbers, ragged: false, filler: 0 }] : [];
   return [...together, ...own, ...labels];
 }
 
 function guessFeatures(row: Row, label: string | undefined, place: Place): string | readonly string[] {
   const rest = Object.keys(row).filter((key) => key !== label);
-  const arrays = rest.filter((key) => Array.isArray(row[key]));
+  const arrays = rest.filter((key) => isNumberArray(row[key]));
   const sequences = arrays.filter(isSequenceKey);
   if (sequences.length > 0) return sequences.length === 1 ? sequences[0]! : sequences;
   const named = featureNames.find((name) => arrays.includes(name)) ?? (arrays.length === 1 ? arrays[0] : undefined);

@@ -5,7 +5,7 @@ import { elementCount, formatDims } from '../tensor';
 import { type ArrayKeys, ArrayReader, type Place, parseArray, type Row } from './exampleArrays';
 import { checkIndices, neighbours } from './indices';
 import { LabelEncoder } from './labels';
-import { findKeys, type RecordKeys } from './recordKeys';
+import { findKeys, type ReadKeys, type RecordKeys } from './recordKeys';
 
 /** Examples as records of named values, whatever the file: one JSON object a line, rows of Parquet or of Arrow. */
 export interface Records {
@@ -27,11 +27,6 @@ export interface Records {
   /** Gives every label under a key to the encoder, in order, faster than by `rows`. */
   encodeLabels(key: string, encoder: LabelEncoder): Promise<void>;
   preview(index: number, keys: ReadKeys): Promise<Preview>;
-}
-
-export interface ReadKeys {
-  readonly features: string | readonly string[];
-  readonly label: string | undefined;
 }
 
 /** Up to this many bytes of values are read when the file is opened, so that what is wrong in them is told at once. */

@@ -1,0 +1,118 @@
+import type { FileMetaData } from 'hyparquet';
+import { parquetHeader } from 'hyparquet/src/column.js';
+import { WhenceError } from '../../protocol/errors';
+import type { ByteSource } from '../bytes';
+import { largestUnpacked } from './codecs';
+
+/** What the footer says of a column's part in a row group: its bytes, and how many values its pages may hold. */
+export interface PageLimits {
+  readonly from: number;
+  readonly to: number;
+  readonly values: number;
+}
+
+export interface RowGroupPlace {
+  readonly start: number;
+  readonly rows: number;
+  readonly chunks: readonly PageLimits[];
+}
+
+export interface CheckedMetadata {
+  readonly columns: readonly string[];
+  readonly groups: readonly RowGroupPlace[];
+  readonly length: number;
+  /** Unpacked. */
+  readonly bytes: number;
+}
+
+/** Values of one column in one row group: beyond, the group would not fit in memory. */
+const mostValues = 2 ** 27;
+
+/** Compares what the footer says with itself and with the file's size. */
+export function checkMetadata(metadata: FileMetaData, source: ByteSource): CheckedMetadata {
+  const groups: RowGroupPlace[] = [];
+  let start = 0;
+  let bytes = 0;
+  for (const [number, group] of metadata.row_groups.entries()) {
+    const rows = Number(group.num_rows);
+    const chunks = group.columns.map(({ meta_data: chunk, file_path: other }) => {
+      if (!chunk || other) throw contradiction(source, number, 'has a column in another file');
+      const from = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
+      const to = from + Number(chunk.total_compressed_size);
+      const values = Number(chunk.num_values);
+      if (!(from >= 4 && to >= from && to <= source.size)) throw contradiction(source, number, 'lies outside the file');
+      if (!(values >= 0 && values <= mostValues && rows <= mostValues)) {
+        throw contradiction(source, number, `claims ${values} values in a column`);
+      }
+      bytes += Math.max(0, Number(chunk.total_uncompressed_size));
+      return { from, to, values };
+    });
+    if (!Number.isSafeInteger(rows) || rows < 0) throw contradiction(source, number, `claims ${rows} rows`);
+    groups.push({ start, rows, chunks });
+    start += rows;
+  }
+  if (start !== Number(metadata.num_rows)) {
+    throw damaged(source, 'footer', new Error(`its groups have ${start} rows, the whole ${metadata.num_rows}`));
+  }
+  return { columns: topColumns(metadata), groups, length: start, bytes };
+}
+
+/** Names of the columns, those of nested parts left out. */
+function topColumns({ schema }: FileMetaData): string[] {
+  const names: string[] = [];
+  let at = 1;
+  const skip = (): void => {
+    const children = schema[at++]?.num_children ?? 0;
+    for (let child = 0; child < children && at < schema.length; child++) skip();
+  };
+  for (let column = 0; column < (schema[0]?.num_children ?? 0) && at < schema.length; column++) {
+    names.push(schema[at]!.name);
+    skip();
+  }
+  return names;
+}
+
+/**
+ * Walks the headers of the pages in `bytes` before any is decoded: a page of a few bytes can claim values that would fill the
+ * memory.
+ */
+export function checkPages(bytes: Uint8Array, limits: PageLimits, source: ByteSource): void {
+  const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+  while (reader.offset < bytes.length - 1) {
+    const place = `byte ${limits.from + reader.offset}`;
+    const header = parquetHeader(reader);
+    const { compressed_page_size: packed, uncompressed_page_size: unpacked } = header;
+    const { data_page_header: first, data_page_header_v2: second, dictionary_page_header: dictionary } = header;
+    const values = first?.num_values ?? second?.num_values ?? dictionary?.num_values ?? 0;
+    const levels = (second?.definition_levels_byte_length ?? 0) + (second?.repetition_levels_byte_length ?? 0);
+    const isSound =
+      packed >= 0 &&
+      unpacked >= 0 &&
+      unpacked <= largestUnpacked &&
+      values >= 0 &&
+      values <= limits.values &&
+      (second?.num_nulls ?? 0) >= 0 &&
+      (second?.num_nulls ?? 0) <= values &&
+      levels >= 0 &&
+      levels <= packed;
+    if (!isSound) throw damaged(source, place, new Error(`a page claims ${values} values in ${unpacked} bytes`));
+    reader.offset += packed;
+  }
+}
+
+function contradiction(source: ByteSource, group: number, what: string): WhenceError {
+  return damaged(source, 'footer', new Error(`row group ${group + 1} ${what}`));
+}
+
+/** `error` as one of ours; ours stay as they are. */
+export function damaged(source: ByteSource, place: string, error: unknown): WhenceError {
+  if (error instanceof WhenceError) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  const isUnknown = /unsupported|not supported/i.test(reason);
+  return new WhenceError(
+    isUnknown ? 'unsupported-format' : 'malformed-file',
+    `The table cannot be read: ${reason}.`,
+    { file: source.path, place, mend: 'Write or copy the file again: it is not as its format wants it.' },
+    { cause: error },
+  );
+}

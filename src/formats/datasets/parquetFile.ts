@@ -1,0 +1,103 @@
+import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
+import { parquetReadColumn } from 'hyparquet/src/read.js';
+import type { ByteSource } from '../bytes';
+import { guardedCompressors } from './codecs';
+import type { Row } from './exampleArrays';
+import { huggingFaceClasses } from './huggingFaceFeatures';
+import { checkMetadata, checkPages, damaged, type PageLimits } from './parquetChecks';
+import type { TableFile } from './tableRecords';
+
+/** Rows that are decoded together and kept until others are asked for: what makes reading one by one cheap. */
+const mostRowsPerBlock = 4096;
+const bytesPerBlock = 2 ** 23;
+
+export function isParquet(head: Uint8Array): boolean {
+  return head[0] === 0x50 && head[1] === 0x41 && head[2] === 0x52 && head[3] === 0x31;
+}
+
+/**
+ * A Parquet file, read by row groups and within them by pages: https://parquet.apache.org/docs/file-format. Whatever its
+ * bytes say is checked before memory is taken for it. Fails with `malformed-file`, `truncated-file`, `unsupported-format`.
+ */
+export async function openParquet(source: ByteSource): Promise<TableFile> {
+  const chunks = new Map<number, PageLimits>();
+  const file: AsyncBuffer = {
+    byteLength: source.size,
+    async slice(start, end = source.size) {
+      const bytes = await source.read(start, end - start);
+      const limits = [...chunks.values()].find(({ from, to }) => start >= from && start < to);
+      if (limits) checkPages(bytes, limits, source);
+      return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+        ? bytes.buffer
+        : bytes.slice().buffer;
+    },
+  };
+  const metadata = await failingAs(source, 'footer', () => parquetMetadataAsync(file, { geoparquet: false }));
+  const { columns, groups, length, bytes } = checkMetadata(metadata, source);
+  for (const group of groups) for (const chunk of group.chunks) chunks.set(chunk.from, chunk);
+  const rowsPerBlock = Math.max(
+    1,
+    Math.min(mostRowsPerBlock, Math.floor((bytesPerBlock * length) / Math.max(1, bytes))),
+  );
+  const blockEnd = (from: number) => {
+    const group = groups.find(({ start, rows }) => from < start + rows)!;
+    const inside = from - group.start;
+    return group.start + Math.min(group.rows, inside - (inside % rowsPerBlock) + rowsPerBlock);
+  };
+  const read = (from: number, to: number, keys: readonly string[] | undefined) =>
+    failingAs(source, `rows ${from + 1} to ${to}`, async () => {
+      const columnsRead = keys?.filter((key) => columns.includes(key));
+      const rows: Row[] = await parquetReadObjects({
+        ...reading(file, metadata),
+        ...(columnsRead ? { columns: columnsRead } : {}),
+        rowStart: from,
+        rowEnd: to,
+      });
+      if (rows.length !== to - from) throw new Error(`${rows.length} rows are there`);
+      return rows;
+    });
+  let kept: { from: number; to: number; keys: string; rows: readonly Row[] } | undefined;
+  return {
+    path: source.path,
+    length,
+    bytes,
+    columns,
+    blockEnd,
+    async rows(from, to, keys) {
+      const all: Row[] = [];
+      const name = keys?.join('\n') ?? '*';
+      for (let at = from; at < to; ) {
+        if (!(kept && kept.keys === name && kept.from <= at && at < kept.to)) {
+          const end = blockEnd(at);
+          const start = Math.max(groups.find((group) => at < group.start + group.rows)!.start, end - rowsPerBlock);
+          kept = { from: start, to: end, keys: name, rows: await read(start, end, keys) };
+        }
+        const end = Math.min(to, kept.to);
+        for (const row of kept.rows.slice(at - kept.from, end - kept.from)) all.push(row);
+        at = end;
+      }
+      return all;
+    },
+    async *column(key) {
+      for (const { start, rows } of groups) {
+        yield await failingAs(source, `column ${key}`, () =>
+          parquetReadColumn({ ...reading(file, metadata), columns: [key], rowStart: start, rowEnd: start + rows }),
+        );
+      }
+    },
+    classNames: huggingFaceClasses(metadata.key_value_metadata?.find(({ key }) => key === 'huggingface')?.value),
+  };
+}
+
+function reading(file: AsyncBuffer, metadata: FileMetaData) {
+  return { file, metadata, compressors: guardedCompressors, useOffsetIndex: true, geoparquet: false };
+}
+
+/** The reader's own errors are about its code; what they mean is that the file's bytes contradict each other. */
+async function failingAs<T>(source: ByteSource, place: string, act: () => Promise<T>): Promise<T> {
+  try {
+    return await act();
+  } catch (error) {
+    throw damaged(source, place, error);
+  }
+}
