@@ -32,6 +32,7 @@ export const phases: Readonly<Record<Phase, string>> = {
   eigenvalues: 'Fitting eigenvalues',
   scoring: 'Scoring training examples',
   storing: 'Storing results',
+  retraining: 'Training anew',
 };
 
 /** Runs with one output number and no classes. */

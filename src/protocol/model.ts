@@ -195,7 +195,8 @@ export type Phase =
   | 'eigenvectors'
   | 'eigenvalues'
   | 'scoring'
-  | 'storing';
+  | 'storing'
+  | 'retraining';
 
 /** How far a call has come. `done` and `total` count the same unit within the call; seconds are an estimate. */
 export interface Progress {

@@ -7,6 +7,7 @@ import type { Problem } from '../../protocol/model';
 import { duplicateProblems, issueProblems, meaningProblems, syntaxProblem } from './configProblems';
 import { runConfigSchema } from './configSchema';
 import type { LossConfig } from './lossConfig';
+import type { RetrainConfig } from './retrainConfig';
 
 export type { DatasetConfig } from '../../formats/dataset';
 export type { PreprocessConfig } from '../../formats/transform';
@@ -75,6 +76,8 @@ export interface RunConfig {
   readonly trak?: TrakConfig;
   /** Rank that preconditioned queries are truncated to; absent: none are. */
   readonly queryRank?: number;
+  /** How `whence retrain` trains the run anew. */
+  readonly retrain?: RetrainConfig;
 }
 
 export interface ParsedConfig {

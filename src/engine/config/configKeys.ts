@@ -187,6 +187,36 @@ export const configKeys = {
       'Keeps of each query, layer by layer, the best approximation of this rank: faster for many queries of large layers, and what is left out is measured. Default: off.',
     example: 32,
   },
+  retrain: {
+    description: 'How `whence retrain` trains the run anew on a part of its data. Nothing runs but by that command.',
+    example: { command: ['python', 'train.py', '--subset', '{subset}', '--seed', '{seed}', '--out', '{out}'] },
+  },
+  'retrain.command': {
+    description:
+      'A program with its arguments, or a line for the shell, run in the folder of this file. {subset} is the file of the training examples to be used, by their indices from 0, {seed} the seed, {out} the folder to write to; the environment has them as WHENCE_SUBSET, WHENCE_SEED and WHENCE_OUT, and WHENCE_QUERIES is the file of what is to be measured.',
+    example: ['python', 'train.py', '--subset', '{subset}', '--seed', '{seed}', '--out', '{out}'],
+  },
+  'retrain.subset': {
+    description: 'The format of the subset file: txt (an index a line), json (a list) or npy (int64).',
+    example: 'npy',
+    default: 'txt',
+  },
+  'retrain.checkpoint': {
+    description:
+      "The final checkpoint that training leaves, as seen from {out}; with one * the one of the last step. Default: like the run's own.",
+    example: 'checkpoints/step-*.safetensors',
+  },
+  'retrain.results': {
+    description:
+      'Where training measures the queries itself: the JSON file in {out} that it writes, { "values": [...] }, larger where a query does better, or { "losses": [...] }.',
+    example: 'results.json',
+  },
+  'retrain.seed': { description: 'The first seed; the others follow from it.', example: 1, default: 1 },
+  'retrain.parallel': { description: 'How many trainings run at a time. Default: half the cores.', example: 2 },
+  'retrain.timeout': {
+    description: 'Seconds after which a training is ended. Default: it may take as long as it likes.',
+    example: 3600,
+  },
 } as const satisfies Readonly<Record<string, ConfigKey>>;
 
 export type ConfigPath = keyof typeof configKeys;

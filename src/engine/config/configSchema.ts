@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { optionalSites } from '../../curvature/site';
 import type { OptimizerKind } from '../../formats/trainingState';
+import { retrainSchema } from './retrainConfig';
 import { keyed, optional, path, text, texts } from './schemaParts';
 import { splitSchema } from './splitSchema';
 
@@ -130,6 +131,7 @@ export const runConfigSchema = z.strictObject(
       ),
     ),
     queryRank: optional('queryRank', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
+    retrain: optional('retrain', retrainSchema),
   },
   'must be an object',
 );
