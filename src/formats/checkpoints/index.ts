@@ -2,7 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
 import type { CheckpointContent } from './content';
 import { isSafetensors, readSafetensors } from './safetensors';
-import { isTorchArchive, readTorchArchive } from './torch/torch';
+import { isTorchArchive, isTorchStream, readTorchArchive, readTorchStream } from './torch/torch';
 
 export type { CheckpointContent } from './content';
 
@@ -20,6 +20,7 @@ export interface CheckpointFormat {
 export const checkpointFormats: readonly CheckpointFormat[] = [
   { name: 'safetensors', extensions: ['.safetensors'], recognise: isSafetensors, read: readSafetensors },
   { name: 'torch', extensions: ['.pt', '.pth', '.ckpt'], recognise: isTorchArchive, read: readTorchArchive },
+  { name: 'torch-stream', extensions: [], recognise: isTorchStream, read: readTorchStream },
 ];
 
 const headBytes = 512;

@@ -1,13 +1,18 @@
-import { PickleGlobal, PickleObject, type PickleValue } from './values';
+import { PickleGlobal, PickleObject, type PickleValue, persistentType } from './values';
 
 /** Modules whose functions act on the machine. No model's state needs them. */
 const harmfulModules =
-  /^(os|posix|nt|subprocess|sys|importlib|runpy|shutil|socket|pty|commands|ctypes|webbrowser|code|pdb|bdb|timeit|pip|asyncio|http|urllib|requests|_posixsubprocess|_thread|cProfile|profile|pydoc|imp|ensurepip|venv|marshal|tempfile|glob)\./;
+  /^(os|subprocess|sys|importlib|runpy|shutil|socket|pty|commands|ctypes|webbrowser|code|pdb|bdb|timeit|pip|asyncio|http|urllib|requests|_posixsubprocess|_thread|cProfile|profile|pydoc|imp|ensurepip|venv|marshal|tempfile|glob)\./;
 const harmfulBuiltins =
   /^builtins\.(eval|exec|compile|open|input|breakpoint|__import__|globals|locals|vars|setattr|delattr|exit|quit|memoryview|apply|execfile|file)$/;
 
-/** Python 2's names of modules. */
-const renamed: Readonly<Record<string, string>> = { __builtin__: 'builtins', copy_reg: 'copyreg' };
+/** Python 2's names of modules, and those under which functions of os pickle. */
+const renamed: Readonly<Record<string, string>> = {
+  __builtin__: 'builtins',
+  copy_reg: 'copyreg',
+  posix: 'os',
+  nt: 'os',
+};
 
 export function globalOf(module: string, name: string): PickleGlobal {
   return new PickleGlobal(`${Object.hasOwn(renamed, module) ? renamed[module] : module}.${name}`);
@@ -63,5 +68,9 @@ export function callOf(callable: PickleValue, args: readonly PickleValue[]): Pic
 
 export function nameOf(callable: PickleValue): string {
   if (callable instanceof PickleGlobal) return callable.name;
-  return callable instanceof PickleObject ? `result of ${callable.type}` : 'nothing that can be called';
+  if (!(callable instanceof PickleObject)) return 'nothing that can be called';
+  // Torch's older stream wraps a module's class in an id: ('module', class, file, source).
+  const [id] = callable.type === persistentType ? callable.args : [];
+  const wrapped = Array.isArray(id) && id[0] === 'module' ? id[1] : undefined;
+  return wrapped instanceof PickleGlobal ? wrapped.name : `result of ${callable.type}`;
 }

@@ -2,7 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import { callOf, globalOf, isHarmful, nameOf } from './calls';
 import { letter, pushes } from './constants';
 import type { Cursor, PicklePlace } from './cursor';
-import { PickleGlobal, PickleObject, type PickleValue, persistentType } from './values';
+import { nestedFile, PickleGlobal, PickleObject, type PickleValue, persistentType } from './values';
 
 /** Values and memo entries of one pickle together: a pickle of one-byte opcodes must not fill the memory. */
 const mostValues = 2_000_000;
@@ -11,6 +11,8 @@ const mostValues = 2_000_000;
 export class Machine {
   /** Names that were called or instantiated and are described only. */
   readonly opaque = new Set<string>();
+  /** Objects that their reader must look up: ids of storages, and files of torch within the pickle. */
+  readonly lookups: PickleObject[] = [];
   private stack: PickleValue[] = [];
   private readonly marks: PickleValue[][] = [];
   private readonly memo = new Map<number, PickleValue>();
@@ -138,10 +140,10 @@ export class Machine {
         this.build();
         return;
       case letter('P'):
-        this.push(new PickleObject(persistentType, [cursor.line()]));
+        this.lookUp(cursor.line());
         return;
       case letter('Q'):
-        this.push(new PickleObject(persistentType, [this.pop()]));
+        this.lookUp(this.pop());
         return;
       default:
         cursor.position--;
@@ -169,8 +171,17 @@ export class Machine {
     // A call may copy its argument, which the pickle can hand over again and again.
     this.charge(sizeOf(args[0]));
     const result = callOf(callable, args);
-    if (result instanceof PickleObject) this.opaque.add(result.type);
+    if (result instanceof PickleObject) {
+      if (name === nestedFile) this.lookups.push(result);
+      else this.opaque.add(result.type);
+    }
     this.push(result);
+  }
+
+  private lookUp(id: PickleValue): void {
+    const object = new PickleObject(persistentType, [id]);
+    this.lookups.push(object);
+    this.push(object);
   }
 
   private charge(values: number): void {

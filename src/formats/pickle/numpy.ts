@@ -1,5 +1,6 @@
 import { bytesPerElement, type DType } from '../../onnx/dtype';
 import type { ByteSource } from '../bytes';
+import { heldBytes } from '../heldBytes';
 import { elementCount, type TensorRef } from '../tensor';
 import { isDict, numberOf, PickleObject, type PickleValue } from './values';
 
@@ -49,7 +50,7 @@ export function arrayOf(
     offset: 0,
     length,
     ...(strides ? { strides } : {}),
-    source: { path, size: length, read: async (from, count) => bytes.slice(from, from + count) },
+    source: heldBytes(path, bytes),
   });
 }
 

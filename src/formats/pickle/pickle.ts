@@ -1,7 +1,7 @@
 import { WhenceError } from '../../protocol/errors';
 import { Cursor, type PicklePlace } from './cursor';
 import { Machine } from './machine';
-import type { PickleValue } from './values';
+import type { PickleObject, PickleValue } from './values';
 
 /** Pickles of models tell where tensors lie and hold none: even of the largest they take a few MB. */
 export const largestPickle = 2 ** 26;
@@ -11,16 +11,21 @@ export function isPickle(head: Uint8Array): boolean {
   return head[0] === 0x80 && head[1]! >= 2 && head[1]! <= 5;
 }
 
+export interface Pickle {
+  readonly value: PickleValue;
+  /** The byte after it. */
+  readonly end: number;
+  /** Names of classes and functions in it that were described, not made or called. */
+  readonly opaque: readonly string[];
+  /** Objects that a reader must look up: ids of storages, and files within the pickle. */
+  readonly lookups: readonly PickleObject[];
+}
+
 /**
  * Reads one pickle from `start`, protocols 0 to 5, without running anything: https://docs.python.org/3/library/pickletools.html.
- * @returns its value, the byte after it, and the names of the classes and functions in it that stay undone
  * @throws WhenceError `malformed-file`, `truncated-file`, or `unsupported-format` where the pickle asks for what does harm
  */
-export function readPickle(
-  bytes: Uint8Array,
-  start: number,
-  at: PicklePlace,
-): { readonly value: PickleValue; readonly end: number; readonly opaque: readonly string[] } {
+export function readPickle(bytes: Uint8Array, start: number, at: PicklePlace): Pickle {
   if (bytes.length > largestPickle) {
     throw new WhenceError('unsupported-format', `The pickle takes ${bytes.length} bytes; no model's needs so many.`, {
       file: at.path,
@@ -31,5 +36,5 @@ export function readPickle(
   const cursor = new Cursor(bytes, start, at);
   const machine = new Machine(cursor, at);
   const value = machine.run();
-  return { value, end: cursor.position, opaque: [...machine.opaque].sort() };
+  return { value, end: cursor.position, opaque: [...machine.opaque].sort(), lookups: machine.lookups };
 }

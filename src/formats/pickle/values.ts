@@ -26,6 +26,9 @@ export class PickleGlobal {
 /** The type of what a pickle leaves to its reader to look up, such as torch's storages; the one argument is its id. */
 export const persistentType = 'persistent id';
 
+/** A call whose argument is a file of torch.save: how tensors pickle without torch.save. Its state is what the file holds. */
+export const nestedFile = 'torch.storage._load_from_bytes';
+
 /** An instance of a class, or a call's result, not made but described. */
 export class PickleObject {
   /** What its class would restore itself from, mostly a dict of attributes. */

@@ -6,6 +6,7 @@ import type { CheckpointContent } from '../content';
 import type { TorchFile } from './archive';
 import { withoutWrappers } from './names';
 import { isTensor, tensorRef } from './tensor';
+import { trainingStateOf } from './training';
 import { type FoundWeights, findWeights, isOptimizerState } from './weights';
 
 /** The weights that a file of torch.save or pickle holds, whatever they were packed in. */
@@ -22,10 +23,12 @@ export async function contentOf(file: TorchFile): Promise<CheckpointContent> {
   const opaque = file.opaque.filter((name) => !known.test(name));
   const names = withoutWrappers([...refs.keys()]);
   const tensors = new Map([...refs].map(([name, ref]) => [names.get(name)!, { ...ref, name: names.get(name)! }]));
+  const state = await trainingStateOf(file.value, file.memory, { tensors, inModelOrder: true });
   return {
     tensors,
     metadata: found.place === '' ? {} : { place: found.place },
     ...(found.alternatives.length > 0 ? { alternatives: found.alternatives } : {}),
+    ...(state === undefined ? {} : { state }),
     ...(opaque.length > 0 ? { opaque } : {}),
   };
 }

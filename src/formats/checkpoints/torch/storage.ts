@@ -1,9 +1,11 @@
 import type { DType } from '../../../onnx/dtype';
+import type { ByteSource } from '../../bytes';
+import { nestedFile, type PickleGlobal, PickleObject, type PickleValue, persistentType } from '../../pickle/values';
 
 type Plain = Exclude<DType, 'string'>;
 
 /** Element types by torch's names for them, `torch.float32` without its module. */
-export const dtypeOfName: Readonly<Record<string, Plain>> = {
+const dtypeOfName: Readonly<Record<string, Plain>> = {
   float32: 'float32',
   float64: 'float64',
   float16: 'float16',
@@ -20,7 +22,7 @@ export const dtypeOfName: Readonly<Record<string, Plain>> = {
 };
 
 /** Element types by the class of the storage, `torch.FloatStorage` or `torch.cuda.FloatStorage`. */
-export const dtypeOfStorage: Readonly<Record<string, Plain>> = {
+const dtypeOfStorage: Readonly<Record<string, Plain>> = {
   FloatStorage: 'float32',
   DoubleStorage: 'float64',
   HalfStorage: 'float16',
@@ -37,7 +39,30 @@ export const dtypeOfStorage: Readonly<Record<string, Plain>> = {
 
 /** Where the memory behind tensors lies in a file. */
 export interface StorageRange {
+  /** Where it is not the file itself but bytes within its pickle. */
+  readonly source?: ByteSource;
   readonly offset: number;
   /** In bytes. */
   readonly length: number;
+}
+
+/** The id of a storage, `('storage', torch.FloatStorage, '0', 'cpu', 12)`. */
+export function storageId(value: PickleValue | undefined) {
+  if (!(value instanceof PickleObject)) return undefined;
+  const object = value.type === nestedFile && value.state instanceof PickleObject ? value.state : value;
+  const [id] = object.type === persistentType ? object.args : [];
+  const [tag, type, key] = Array.isArray(id) ? id : [];
+  return { tag, type, key };
+}
+
+/** The element type that `torch.float32` names. */
+export function namedDtype({ name }: PickleGlobal): Plain | undefined {
+  const last = name.replace(/^torch\./, '');
+  return Object.hasOwn(dtypeOfName, last) ? dtypeOfName[last] : undefined;
+}
+
+/** The element type of a storage's class; undefined where it is none that Whence reads. */
+export function storageDtype(type: PickleGlobal): Plain | undefined {
+  const last = type.name.slice(type.name.lastIndexOf('.') + 1);
+  return Object.hasOwn(dtypeOfStorage, last) ? dtypeOfStorage[last] : undefined;
 }

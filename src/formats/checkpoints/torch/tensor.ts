@@ -3,9 +3,9 @@ import { bytesPerElement, type DType } from '../../../onnx/dtype';
 import { WhenceError } from '../../../protocol/errors';
 import type { ByteSource } from '../../bytes';
 import { arrayOf } from '../../pickle/numpy';
-import { numberOf, PickleGlobal, PickleObject, type PickleValue, persistentType } from '../../pickle/values';
+import { numberOf, PickleGlobal, PickleObject, type PickleValue } from '../../pickle/values';
 import { elementCount, elementSpan, formatDims, type TensorRef } from '../../tensor';
-import { dtypeOfName, dtypeOfStorage, type StorageRange } from './storage';
+import { namedDtype, type StorageRange, storageDtype, storageId } from './storage';
 
 /** A file's memory by the keys that its pickle calls storages by. */
 export interface TensorMemory {
@@ -72,7 +72,7 @@ export function tensorRef(name: string, value: PickleObject, memory: TensorMemor
   const range = memory.storages.get(key);
   if (!range) throw new WhenceError('malformed-file', `The memory ${key} of tensor ${name} is not in the file.`, place);
   const layout = { first: numberOf(start), dims: sizesOf(size), strides: sizesOf(stride) };
-  return rangeOf(name, dtype, layout, range, memory.source);
+  return rangeOf(name, dtype, layout, range, range.source ?? memory.source);
 }
 
 interface Layout {
@@ -121,23 +121,22 @@ function rebuiltFrom(args: readonly PickleValue[]): PickleValue | undefined {
   return callable instanceof PickleGlobal && Array.isArray(inner) ? new PickleObject(callable.name, inner) : undefined;
 }
 
-/** From `('storage', torch.FloatStorage, '0', 'cpu', 12)`. */
 function storageOf(value: PickleValue | undefined, given: PickleValue | undefined, name: string, source: ByteSource) {
-  const id = value instanceof PickleObject && value.type === persistentType ? value.args[0] : undefined;
-  const [tag, type, key] = Array.isArray(id) ? id : [];
+  const { tag, type, key } = storageId(value) ?? {};
   const details = { file: source.path, place: `tensor ${name}`, mend: saveAgain };
   if (tag !== 'storage' || !(type instanceof PickleGlobal) || typeof key !== 'string') {
     throw new WhenceError('malformed-file', `Tensor ${name} does not say where its memory is.`, details);
   }
-  const typed = given instanceof PickleGlobal ? given.name : type.name;
-  const last = typed.slice(typed.lastIndexOf('.') + 1);
-  const table = given instanceof PickleGlobal ? dtypeOfName : dtypeOfStorage;
-  const dtype = Object.hasOwn(table, last) ? table[last] : undefined;
+  const dtype = given instanceof PickleGlobal ? namedDtype(given) : storageDtype(type);
   if (dtype) return { key, dtype };
-  throw new WhenceError('unsupported-dtype', `Tensor ${name} has the type ${typed}, which Whence does not read.`, {
-    ...details,
-    mend: 'Save the weights as float32, float64, float16 or bfloat16.',
-  });
+  throw new WhenceError(
+    'unsupported-dtype',
+    `Tensor ${name} has the type ${given instanceof PickleGlobal ? given.name : type.name}, which Whence does not read.`,
+    {
+      ...details,
+      mend: 'Save the weights as float32, float64, float16 or bfloat16.',
+    },
+  );
 }
 
 function sizesOf(value: PickleValue | undefined): readonly number[] | undefined {
