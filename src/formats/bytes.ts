@@ -12,6 +12,8 @@ export interface FileEntry {
   readonly path: string;
   readonly kind: 'file' | 'folder';
   readonly size: number;
+  /** When a file was last written to, in milliseconds. */
+  readonly modified?: number;
 }
 
 /** The file system as the engine needs it; the worker implements it on Node. Every failure is a `WhenceError` that names the path. */

@@ -1,4 +1,5 @@
 import type { Location, Preview } from '../protocol/model';
+import type { Pixels } from './images/pixels';
 
 export type { DatasetConfig } from './datasetConfig';
 
@@ -22,6 +23,16 @@ export interface ExampleArray {
   readonly lengths?: Int32Array;
 }
 
+/** Pictures of 8 bits, before anything was done to them. */
+export interface PictureReader {
+  /** `files`: each in one of its own and of its own size; `array`: all of one size, in one. */
+  readonly stored: 'files' | 'array';
+  /** Of the first one. */
+  readonly size: Pick<Pixels, 'width' | 'height'>;
+  readonly channels: Pixels['channels'];
+  decode(index: number): Promise<Pixels>;
+}
+
 /** Examples of one file (or pair of files), by index. */
 export interface Dataset {
   readonly format: string;
@@ -35,6 +46,8 @@ export interface Dataset {
   readonly arrays?: readonly ExampleArray[];
   /** Which of `arrays` holds a label for every token. */
   readonly tokenLabels?: string;
+  /** The examples as pictures, where they are such: what can be resized and cropped. */
+  readonly pictures?: PictureReader;
   /** Class names, where the file's labels are names and not numbers. */
   readonly classes?: readonly string[];
   /** All labels by index; NaN where the file holds none. */

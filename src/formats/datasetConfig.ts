@@ -5,6 +5,8 @@ interface DatasetConfigs {
   readonly jsonl: RecordConfig & { readonly file: string };
   /** Arrays of features and of labels, a file each. */
   readonly npy: { readonly file: string; readonly labels?: string };
+  /** Pictures in files of their own, in a folder for each class or named in a table of labels. */
+  readonly images: { readonly folder: string; readonly labels?: string; readonly label?: string };
 }
 
 interface RecordConfig {

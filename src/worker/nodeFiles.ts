@@ -97,7 +97,8 @@ async function listFolder(folder: string): Promise<readonly FileEntry[]> {
       const stats = await stat(path).catch(() => undefined);
       if (!stats?.isFile() && !stats?.isDirectory()) return undefined;
       const kind = stats.isDirectory() ? 'folder' : 'file';
-      return { name, path, kind, size: kind === 'file' ? stats.size : 0 };
+      if (kind === 'folder') return { name, path, kind, size: 0 };
+      return { name, path, kind, size: stats.size, modified: stats.mtimeMs };
     }),
   );
   const present = entries.filter((entry) => entry !== undefined);

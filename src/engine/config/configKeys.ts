@@ -37,6 +37,11 @@ export const configKeys = {
     example: 'data/train-labels-idx1-ubyte.gz',
   },
   'data.*.file': { description: 'The file of examples, one a row or line.', example: 'data/train.csv' },
+  'data.*.folder': {
+    description:
+      'The folder of pictures (PNG, JPEG): one folder for each class, as ImageFolder of torchvision, or a table beside them that names files and labels.',
+    example: 'data/train',
+  },
   'data.*.label': {
     description: 'The column or key of the label. Default: one called label, target, class or y; in CSV else the last.',
     example: 'label',
@@ -52,9 +57,36 @@ export const configKeys = {
     example: ['cat', 'dog'],
   },
   preprocess: {
-    description: 'What the training script did to raw features: (x * scale - mean) / std, or standardize.',
+    description:
+      'What the training script did to raw features, in this order whatever that of the keys: channels, resize, crop, transpose, layout, then (x * scale - mean) / std, or standardize.',
     example: { scale: 0.00392156862745098, mean: 0.286, std: 0.353 },
     default: {},
+  },
+  'preprocess.channels': {
+    description:
+      'The colours of pictures: rgb, bgr (as OpenCV reads them) or grey. Default: rgb for pictures in files; else what the data hold.',
+    example: 'rgb',
+  },
+  'preprocess.resize': {
+    description:
+      'Pictures are resized as PIL and torchvision do: the length of the shorter side, or [height, width]. Name what evaluation did: random augmentation of training cannot be replayed.',
+    example: 256,
+  },
+  'preprocess.interpolation': {
+    description: 'How pictures are resized: nearest, box, bilinear, hamming, bicubic or lanczos.',
+    example: 'bicubic',
+    default: 'bilinear',
+  },
+  'preprocess.crop': {
+    description:
+      'What is cut out of the middle after resizing, as CenterCrop of torchvision: the side of a square, or [height, width].',
+    example: 224,
+  },
+  'preprocess.transpose': { description: 'Rows and columns of pictures change places.', example: true, default: false },
+  'preprocess.layout': {
+    description:
+      'Where the model has its channels: chw (first, as PyTorch) or hwc (last). Default: chw for pictures in files; else as the data have them.',
+    example: 'chw',
   },
   'preprocess.scale': {
     description: 'Factor before all else. 0.00392156862745098 is 1/255: bytes to 0..1.',

@@ -1,19 +1,10 @@
 import * as z from 'zod/mini';
 import { optionalSites } from '../../curvature/site';
 import type { OptimizerKind } from '../../formats/trainingState';
+import { preprocessSchema } from './preprocessSchema';
 import { retrainSchema } from './retrainConfig';
-import { keyed, optional, path, text, texts } from './schemaParts';
+import { keyed, number, optional, path, text, texts, truth } from './schemaParts';
 import { splitSchema } from './splitSchema';
-
-const number = () => z.number('must be a number');
-const truth = () => z.boolean('must be true or false');
-
-const numbers = () => z.union([number(), z.array(number())], 'must be a number or a list of numbers');
-
-const notZero = z.refine<number | number[]>(
-  (value) => [value].flat().every((one) => one !== 0),
-  'must not be 0: it is divided by',
-);
 
 const sitesMessage = `must be one of ${optionalSites.join(', ')}`;
 const segmentsMessage = 'must be a whole number from 1, or a list of rising steps';
@@ -55,18 +46,7 @@ export const runConfigSchema = z.strictObject(
     log: optional('log', path()),
     data: keyed('data', z.record(z.string(), keyed('data.*', splitSchema), 'must be an object with the splits')),
     classes: optional('classes', texts('must be a list of names')),
-    preprocess: optional(
-      'preprocess',
-      z.strictObject(
-        {
-          scale: optional('preprocess.scale', number().check(notZero)),
-          mean: optional('preprocess.mean', numbers()),
-          std: optional('preprocess.std', numbers().check(notZero)),
-          standardize: optional('preprocess.standardize', truth()),
-        },
-        'must be an object',
-      ),
-    ),
+    preprocess: optional('preprocess', preprocessSchema),
     inputs: optional('inputs', z.record(z.string(), keyed('inputs.*', text()), 'must be an object of names')),
     loss: optional('loss', z.union([z.enum(lossNames, lossMessage), lossSchema], lossMessage)),
     optimizer: keyed(

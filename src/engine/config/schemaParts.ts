@@ -14,4 +14,6 @@ export function optional<T extends z.ZodMiniType>(key: ConfigPath, schema: T): z
 
 export const path = () => z.string('must be a path in quotes').check(z.minLength(1, 'must not be empty'));
 export const text = () => z.string('must be a text in quotes');
+export const number = () => z.number('must be a number');
+export const truth = () => z.boolean('must be true or false');
 export const texts = (message: string) => z.array(text(), message).check(z.minLength(1, 'must not be empty'));

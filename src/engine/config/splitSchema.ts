@@ -32,6 +32,12 @@ export const splitSchema = z.discriminatedUnion(
       file: keyed('data.*.file', path()),
       labels: optional('data.*.labels', path()),
     }),
+    z.strictObject({
+      format: keyed('data.*.format', z.literal('images')),
+      folder: keyed('data.*.folder', path()),
+      labels: optional('data.*.labels', path()),
+      label,
+    }),
   ],
   `must be one of ${formats}`,
 );

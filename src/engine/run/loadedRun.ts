@@ -1,4 +1,5 @@
 import type { Files } from '../../formats/bytes';
+import { preparedDataset } from '../../formats/prepared';
 import { featureStatistics } from '../../formats/transform';
 import { WhenceError } from '../../protocol/errors';
 import type { ExampleId } from '../../protocol/model';
@@ -79,15 +80,16 @@ async function load(path: string, host: EngineHost, segments?: RunConfig['segmen
 
 /** A run's splits, preprocessed as its configuration says. */
 export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExamples>> {
-  const train = run.splits.get('train')!;
   const preprocess = run.config.preprocess ?? {};
+  const splits = new Map([...run.splits].map(([name, split]) => [name, preparedDataset(split, preprocess)]));
+  const train = splits.get('train')!;
   const length = train.featureDims.reduce((product, n) => product * n, 1);
   const statistics = preprocess.standardize
     ? featureStatistics((await train.batch(range(0, train.length))).inputs, length)
     : undefined;
-  const sources = inputSources(run);
+  const sources = inputSources({ ...run, splits });
   const plan = { sources, sequence: sequenceOf(run, sources), preprocess, statistics };
-  return new Map([...run.splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));
+  return new Map([...splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));
 }
 
 function named(run: OpenRun, splits: ReadonlyMap<string, ModelExamples>, name: string): ModelExamples {

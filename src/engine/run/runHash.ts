@@ -1,6 +1,6 @@
 import type { FisherKind } from '../../curvature/fisher';
 import type { Files } from '../../formats/bytes';
-import { datasetFiles, resolvePath } from '../../formats/datasets';
+import { datasetFiles, datasetState, resolvePath } from '../../formats/datasets';
 import type { Checkpoint } from '../../protocol/model';
 import type { RunConfig } from '../config/config';
 
@@ -56,7 +56,8 @@ export async function runFingerprint(
 ): Promise<string> {
   const data = await Promise.all(Object.values(config.data).map((split) => datasetState(split, folder, files)));
   const log = config.log === undefined ? [] : [resolvePath(folder, config.log, files)];
-  const paths = [path, ...others, ...log, ...data];
+  const paths = [path, ...others, ...log];
   const hashes = await Promise.all(paths.map(async (file) => `${file}\n${await files.hashFile(file)}`));
-  return files.hashBytes([new TextEncoder().encode(hashes.join('\n'))]);
+  const places = Object.values(config.data).flatMap((split) => datasetFiles(split, folder, files));
+  return files.hashBytes([new TextEncoder().encode([...hashes, ...places, ...data.flat()].join('\n'))]);
 }

@@ -5,6 +5,7 @@ import type { DatasetConfig, DatasetFormatName } from '../datasetConfig';
 import { openCsvDataset } from './csv';
 import { openIdxDataset } from './idx';
 import { isIdx } from './idxFile';
+import { imagesState, openImagesDataset } from './images';
 import { openJsonlDataset } from './jsonl';
 import { isNpy, openNpyDataset } from './npy';
 
@@ -24,7 +25,20 @@ export interface DatasetFormat<F extends DatasetFormatName> {
   paths(config: DatasetConfig<F>): readonly string[];
   /** The configuration with other paths in their places. */
   relocate(config: DatasetConfig<F>, map: MapPath): DatasetConfig<F>;
-  open(config: DatasetConfig<F>, openFile: OpenFile, classes?: readonly string[]): Promise<Dataset>;
+  open(
+    config: DatasetConfig<F>,
+    openFile: OpenFile,
+    classes: readonly string[] | undefined,
+    at: Place,
+  ): Promise<Dataset>;
+  /** Texts that change with the examples, where those are more than the files of `paths`. */
+  state?(config: DatasetConfig<F>, at: Place): Promise<readonly string[]>;
+}
+
+/** Where a configuration's paths begin. */
+export interface Place {
+  readonly files: Files;
+  resolve(path: string): string;
 }
 
 type FormatTable = { readonly [F in DatasetFormatName]: DatasetFormat<F> };
@@ -72,7 +86,32 @@ export const datasetFormats: FormatTable = {
     open: async ({ file, labels }, openFile, classes) =>
       openNpyDataset(await openFile(file), labels === undefined ? undefined : await openFile(labels), classes),
   },
+  images: {
+    name: 'images',
+    recognise: () => false,
+    describe: (path) => ({ format: 'images', folder: path }),
+    paths: ({ folder, labels }) => (labels === undefined ? [folder] : [folder, labels]),
+    relocate: (config, map) => ({
+      ...config,
+      folder: map(config.folder),
+      ...(config.labels === undefined ? {} : { labels: map(config.labels) }),
+    }),
+    open: (config, _, classes, at) =>
+      openImagesDataset(datasetFormats.images.relocate(config, at.resolve), at.files, classes),
+    state: (config, at) => imagesState(datasetFormats.images.relocate(config, at.resolve), at.files),
+  },
 };
+
+/** Texts that change whenever a split's examples do: hashes of its files, or a listing of its pictures. */
+export async function datasetState(config: DatasetConfig, folder: string, files: Files): Promise<readonly string[]> {
+  const format = formatOf(config);
+  if (format.state) return format.state(config, placeOf(folder, files));
+  return Promise.all(datasetFiles(config, folder, files).map((path) => files.hashFile(path)));
+}
+
+function placeOf(folder: string, files: Files): Place {
+  return { files, resolve: (path) => resolvePath(folder, path, files) };
+}
 
 /** The table's entry of a configuration's own format. */
 export function formatOf<F extends DatasetFormatName>(config: DatasetConfig<F>): DatasetFormat<F> {
@@ -89,8 +128,8 @@ export function openDataset(
   files: Files,
   classes?: readonly string[],
 ): Promise<Dataset> {
-  const openFile = (path: string) => files.open(resolvePath(folder, path, files));
-  return formatOf(config).open(config, openFile, classes);
+  const place = placeOf(folder, files);
+  return formatOf(config).open(config, (path) => files.open(place.resolve(path)), classes, place);
 }
 
 /** Absolute paths of a split's files. */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { groupCheckpoints } from '../../../../src/engine/workspace/checkpointGroups';
 import { discover } from '../../../../src/engine/workspace/discover';
 import { walk } from '../../../../src/engine/workspace/walk';
+import { formatOf } from '../../../../src/formats/datasets';
 import { WhenceError } from '../../../../src/protocol/errors';
 import { nodeFiles } from '../../../../src/worker/nodeFiles';
 import { fixtures } from '../../formats/files';
@@ -79,10 +80,7 @@ describe('discover', () => {
       scripts: found.scripts.map(short),
       classLists: found.classLists.map(short),
       checkpoints: found.checkpoints.map(({ checkpoints }) => checkpoints.map(({ file }) => short(file))),
-      splits: found.splits.map(({ name, config }) => [
-        name,
-        ...('file' in config ? [config.file] : [config.images, config.labels!]).map(short),
-      ]),
+      splits: found.splits.map(({ name, config }) => [name, ...formatOf(config).paths(config).map(short)]),
     }).toEqual({
       folder,
       configs: ['whence.json'],
