@@ -12,8 +12,16 @@ export interface ImageFile {
 
 const deepest = 16;
 
-/** Pictures below a folder in the order of torchvision's ImageFolder: folder by folder, each in the order of names. */
+/**
+ * Pictures below a folder in the order of torchvision's ImageFolder: folder by folder, each in the order of names. The path of
+ * one picture lists that.
+ */
 export async function listImages(folder: string, files: Files): Promise<ImageFile[]> {
+  if (pictureNames.test(folder)) {
+    const beside = await files.list(files.dirname(folder));
+    const own = beside.find(({ path, kind }) => path === folder && kind === 'file');
+    if (own) return [own];
+  }
   const folders: { readonly name: string; readonly entries: readonly FileEntry[] }[] = [];
   const visit = async (path: string, name: string, depth: number): Promise<void> => {
     const entries = await files.list(path);

@@ -2,7 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { Preview } from '../../protocol/model';
 import type { Files } from '../bytes';
 import type { Dataset } from '../dataset';
-import { decodePicture, type Pixels, pictureSize } from '../images';
+import { decodePicture, type Pixels, pictureNames, pictureSize } from '../images';
 import { resample } from '../images/resample';
 import { preparedDataset } from '../prepared';
 import { byClass, classFolder, type ImageFile, listImages, noImages } from './imageFiles';
@@ -105,7 +105,7 @@ async function tableLabels(
 
 /** The table that is told, else the one that lies beside the pictures as Hugging Face has it. */
 async function labelTable(folder: string, stated: string | undefined, files: Files): Promise<string | undefined> {
-  if (stated !== undefined) return stated;
+  if (stated !== undefined || pictureNames.test(folder)) return stated;
   return (await files.list(folder)).find(({ name, kind }) => kind === 'file' && metadataNames.test(name))?.path;
 }
 

@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
 import type { Dataset } from '../dataset';
 import type { DatasetConfig, DatasetFormatName } from '../datasetConfig';
+import { isPicture } from '../images';
 import { openCsvDataset } from './csv';
 import { openIdxDataset } from './idx';
 import { isIdx } from './idxFile';
@@ -88,7 +89,7 @@ export const datasetFormats: FormatTable = {
   },
   images: {
     name: 'images',
-    recognise: () => false,
+    recognise: isPicture,
     describe: (path) => ({ format: 'images', folder: path }),
     paths: ({ folder, labels }) => (labels === undefined ? [folder] : [folder, labels]),
     relocate: (config, map) => ({

@@ -13,15 +13,31 @@ const folder = mkdtempSync(join(tmpdir(), 'whence-datasets-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 /** One small file a format: a row of the table without one fails below. */
-const golden: Readonly<Record<string, { readonly name: string; readonly content: string | Uint8Array }>> = {
+interface Golden {
+  readonly name: string;
+  readonly content: string | Uint8Array;
+  /** Default: 5 and 6. */
+  readonly inputs?: readonly number[];
+}
+
+const golden: Readonly<Record<string, Golden>> = {
   idx: { name: 'a-images-idx3-ubyte', content: Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2, 5, 6) },
   csv: { name: 'a.csv', content: 'p,q,label\n5,6,0\n' },
   npy: { name: 'a.npy', content: encodeNpy({ dtype: 'float32', dims: [1, 2], data: Float32Array.of(5, 6) }) },
+  images: {
+    name: 'a.png',
+    // Two grey pixels, as Pillow writes them.
+    content: Buffer.from(
+      'iVBORw0KGgoAAAANSUhEUgAAAAIAAAABCAAAAADRSSBWAAAAC0lEQVR4nGNkZQQAABEACJMwlpIAAAAASUVORK5CYII=',
+      'base64',
+    ),
+    inputs: [5, 6, 5, 6, 5, 6],
+  },
   jsonl: { name: 'a.jsonl', content: '{"x": [5, 6], "label": 0}\n' },
 };
 
 test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and by a configuration', async (format) => {
-  const { name, content } = golden[format]!;
+  const { name, content, inputs = [5, 6] } = golden[format]!;
   const path = join(folder, name);
   writeFileSync(path, content);
   const config = await describeFile(path, files);
@@ -30,7 +46,7 @@ test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and b
   expect(datasetFiles(relative, folder, files)).toEqual([path]);
   for (const dataset of [await openDataset(config, '/elsewhere', files), await openDataset(relative, folder, files)]) {
     expect(dataset).toMatchObject({ format, length: 1, files: [path] });
-    expect([...(await dataset.batch([0])).inputs]).toEqual([5, 6]);
+    expect([...(await dataset.batch([0])).inputs]).toEqual(inputs);
     expect(await dataset.preview(0)).toHaveProperty('kind');
   }
 });
