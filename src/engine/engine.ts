@@ -52,7 +52,8 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
   return {
     inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
-    setUp: ({ config }, context) => takeTurns(context.signal, () => completeProposal(config, host, new Task(context))),
+    setUp: ({ config, optimizer }, context) =>
+      takeTurns(context.signal, () => completeProposal(config, optimizer, host, new Task(context))),
     validate: ({ config, text }) => validateConfig(config, text, files),
     async findUse({ folder, file }, { signal }) {
       const use = await findUse(folder, file, files, signal);

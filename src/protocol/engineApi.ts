@@ -1,4 +1,5 @@
 import type {
+  Checkpoint,
   DataSplit,
   Example,
   ExampleId,
@@ -14,6 +15,12 @@ import type {
   TrainingRun,
 } from './model';
 
+/** What no file of a run tells. The answer is an optimizer as in Python: `AdamW(lr=0.001, weight_decay=0.01)`. */
+export interface Question {
+  readonly prompt: string;
+  readonly guess: string;
+}
+
 /** A run that is not set up yet: what was found by content, and the `whence.json` that would describe it. */
 export interface Proposal {
   /** Where `whence.json` would go. */
@@ -21,7 +28,13 @@ export interface Proposal {
   /** Its text, commented where something was guessed. */
   readonly text: string;
   readonly model?: string;
-  readonly checkpoints: readonly { readonly file: string; readonly step: number }[];
+  readonly checkpoints: readonly Checkpoint[];
+  /** As far as files tell; empty where none does. */
+  readonly optimizer: string;
+  /** What wrote the checkpoints, as people call it; absent where they don't say. */
+  readonly writer?: string;
+  /** To be asked before setting up; absent where nothing is missing. */
+  readonly question?: Question;
   readonly splits: readonly DataSplit[];
   readonly problems: readonly Problem[];
 }
@@ -162,6 +175,8 @@ export interface EngineApi {
    */
   setUp(request: {
     readonly config: string;
+    /** The answer to the proposal's question; without one its guess stands. */
+    readonly optimizer?: string;
   }): Promise<{ readonly text: string; readonly problems: readonly Problem[] }>;
   /** Problems of a `whence.json` text as it stands in an editor, with ranges. */
   validate(request: { readonly config: string; readonly text: string }): Promise<readonly Problem[]>;

@@ -1,9 +1,9 @@
 import type { Files } from '../../formats/bytes';
+import { readTrainingState } from '../../formats/checkpoints/readTrainingState';
 import { resolvePath } from '../../formats/datasets';
 import type { TrainingState } from '../../formats/trainingState';
 import { WhenceError } from '../../protocol/errors';
 import { type SavedAt, savedAt } from './checkpointSteps';
-import { readTrainingState } from './savedState';
 
 /** A checkpoint file with what training left in it and beside it. */
 export interface SavedCheckpoint extends SavedAt {

@@ -2,6 +2,7 @@ import { cutSegments } from '../../attribution/segments';
 import type { FisherKind } from '../../curvature/fisher';
 import type { LossOptions } from '../../curvature/subject';
 import type { Files } from '../../formats/bytes';
+import { trainerFiles } from '../../formats/checkpoints/readTrainingState';
 import type { Dataset } from '../../formats/dataset';
 import { resolvePath } from '../../formats/datasets';
 import type { Initializer, Model, ValueInfo } from '../../onnx/graph';
@@ -16,7 +17,6 @@ import { externalFiles, initializerReader } from './initializers';
 import { optimizerWords } from './optimizer';
 import { type RunHash, runFingerprint, runHash } from './runHash';
 import { defaultFisher, readRunModel } from './runModel';
-import { stateFiles } from './savedState';
 import { checkSplit, isPerToken, openSplits } from './splits';
 import { type ResolvedOptimizer, readTrajectory, type SecondMoments } from './trajectory';
 
@@ -147,7 +147,7 @@ async function fingerprintOf(
 ): Promise<string> {
   const folder = files.dirname(path);
   const checkpoints = await listCheckpoints(config.checkpoints, folder, files);
-  const states = await Promise.all(checkpoints.map((file) => stateFiles(file, files)));
+  const states = await Promise.all(checkpoints.map((file) => trainerFiles(file, files)));
   return runFingerprint(config, path, folder, [...modelFiles, ...checkpoints, ...states.flat()], files);
 }
 

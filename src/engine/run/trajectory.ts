@@ -1,4 +1,5 @@
 import type { Files } from '../../formats/bytes';
+import { readTrainingState } from '../../formats/checkpoints/readTrainingState';
 import { resolvePath } from '../../formats/datasets';
 import type { TensorRef } from '../../formats/tensor';
 import type { OptimizerKind } from '../../formats/trainingState';
@@ -10,7 +11,6 @@ import { findCheckpoints, type SavedCheckpoint } from './checkpointFiles';
 import { stepProblem } from './checkpointSteps';
 import { resolveOptimizer } from './optimizer';
 import { loggedIn, type RunRates, ratesOf } from './rates';
-import { readTrainingState } from './savedState';
 import { readTrainingLog } from './trainingLog';
 
 /** Parameters that were updated otherwise than the rest. */
@@ -107,7 +107,8 @@ async function momentsOf(file: string | undefined, files: Files): Promise<Second
   return secondMoments && secondMoments.size > 0 && updates ? { tensors: secondMoments, updates } : undefined;
 }
 
-function stateProblems(saved: readonly SavedCheckpoint[], path: string): Problem[] {
+/** What is doubtful in what checkpoints say of themselves. */
+export function stateProblems(saved: readonly SavedCheckpoint[], path: string): Problem[] {
   const problems = saved.flatMap(({ file, state }) => stepProblem(file, state) ?? []);
   if (saved.some(({ counts }) => counts === 'epochs')) {
     problems.push({

@@ -1,9 +1,9 @@
 import type { FileEntry, Files } from '../../formats/bytes';
 import { recogniseCheckpoint } from '../../formats/checkpoints';
+import { readTrainingState } from '../../formats/checkpoints/readTrainingState';
 import type { TrainingState } from '../../formats/trainingState';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
-import { readTrainingState } from '../run/savedState';
 
 const checkpointNames = /\.(safetensors|bin|pt|pth|ckpt)$/i;
 /** One file stands for all shards. */

@@ -2,15 +2,20 @@ import { bindModel } from '../../formats/bind';
 import type { Files } from '../../formats/bytes';
 import { elementCount } from '../../formats/tensor';
 import { type CancelSignal, throwIfCancelled } from '../../protocol/cancel';
-import type { Problem } from '../../protocol/model';
+import type { LossKind, Problem } from '../../protocol/model';
+import type { StatedOptimizer } from '../../protocol/optimizerText';
 import { parseConfig } from '../config/config';
 import { seriesOf } from '../network/weights';
-import { findCheckpoints } from '../run/checkpointFiles';
+import { listCheckpoints } from '../run/checkpointFiles';
 import { initializerReader } from '../run/initializers';
 import { readRunModel } from '../run/runModel';
+import { readTrainingLog, type TrainingLog } from '../run/trainingLog';
+import { stateProblems } from '../run/trajectory';
 import type { CheckpointGroup } from './checkpointGroups';
 import type { Discovery } from './discover';
-import { homeOf, isInside, nearest, ownFolder } from './planPlaces';
+import { readModelCard } from './modelCard';
+import { type PlannedOptimizer, planOptimizer } from './planOptimizer';
+import { homeOf, isInside, type Near, ownFolder, placesNear } from './planPlaces';
 import { chooseSplits, type PlannedSplit, problemOf } from './planSplits';
 import { readScript, type ScriptFacts } from './trainingScript';
 
@@ -21,43 +26,63 @@ export interface RunPlan {
   readonly folder: string;
   readonly group: CheckpointGroup;
   readonly model?: string;
-  readonly log?: string;
+  readonly log?: TrainingLog;
   readonly splits: readonly PlannedSplit[];
   readonly classes?: readonly string[];
   /** What the classes were read from. */
   readonly classesFrom?: string;
+  readonly loss?: Exclude<LossKind, 'custom'>;
   readonly facts: ScriptFacts;
+  readonly optimizer: PlannedOptimizer;
   readonly script?: string;
+  /** Whether the model takes token ids, which are not preprocessed. */
+  readonly isTokens: boolean;
   readonly problems: readonly Problem[];
 }
 
 const mostModels = 5;
+const mostLogs = 10;
 const exportModel =
   "Export it: torch.onnx.export(model.eval(), (inputs,), 'model.onnx', dynamo=True, optimize=False, input_names=['x'], output_names=['logits'], dynamic_shapes=({0: 'batch'},)).";
 
 /** Puts together what discovery found: a plan for each group of checkpoints that no `whence.json` describes. */
-export async function planRuns(found: Discovery, files: Files, signal?: CancelSignal): Promise<RunPlan[]> {
+export async function planRuns(
+  found: Discovery,
+  files: Files,
+  signal?: CancelSignal,
+  answers?: ReadonlyMap<string, StatedOptimizer>,
+): Promise<RunPlan[]> {
   const open = await uncovered(found, files);
   const homes = open.map((group) => homeOf(group, found.folder, found.models, files));
+  // Runs that share a model each keep their configuration with their own checkpoints.
+  const folders = open.map((group, index) =>
+    homes.filter((home) => home === homes[index]).length > 1 ? ownFolder(group, files) : homes[index]!,
+  );
+  const taken = [...folders, ...found.configs.map((config) => files.dirname(config))];
   const plans: RunPlan[] = [];
   for (const [index, group] of open.entries()) {
     throwIfCancelled(signal);
-    // Runs that share a model each keep their configuration with their own checkpoints.
-    const isShared = homes.filter((home) => home === homes[index]).length > 1;
-    plans.push(await planRun(group, isShared ? ownFolder(group, files) : homes[index]!, found, files));
+    const folder = folders[index]!;
+    const near = placesNear(folder, taken, found.folder, files);
+    plans.push(await planRun(group, folder, near, found, files, answers?.get(files.join(folder, 'whence.json'))));
   }
   return plans;
 }
 
-async function planRun(group: CheckpointGroup, folder: string, found: Discovery, files: Files): Promise<RunPlan> {
+async function planRun(
+  group: CheckpointGroup,
+  folder: string,
+  near: Near,
+  found: Discovery,
+  files: Files,
+  answer: StatedOptimizer | undefined,
+): Promise<RunPlan> {
   const problems: Problem[] = [];
-  const near = <T>(items: readonly T[], pathOf: (item: T) => string) =>
-    nearest(items, pathOf, folder, found.folder, files);
-  const { model, input } = await chooseModel(near(found.models, String), group, files, problems);
-  const script = await chooseScript(near(found.scripts, String), files);
-  const facts = script ? script.facts : {};
-  const listed = await readClassList(near(found.classLists, String)[0], files);
-  const known = facts.classes ?? listed?.classes;
+  const { model, input, isTokens } = await chooseModel(near(found.models, String), group, files, problems);
+  const script = await chooseScript(near(found.scripts, String, true), files);
+  const card = await readModelCard(files.dirname(group.checkpoints.at(-1)!.file), group.folder, files);
+  const listed = await readClassList(near(found.classLists, String, true)[0], files);
+  const known = card?.classes ?? script?.facts.classes ?? listed?.classes;
   const splits = await chooseSplits(
     near(found.splits, (split) => split.folder),
     input,
@@ -66,27 +91,34 @@ async function planRun(group: CheckpointGroup, folder: string, found: Discovery,
     problems,
   );
   const usable = known !== undefined && splits.every(({ dataset }) => !dataset.classes || dataset.classes === known);
-  const log = near(found.logs, String)[0];
-  const from = facts.classes ? script!.path : listed?.path;
-  if (facts.otherOptimizer) {
+  const log = await chooseLog(near(found.logs, String, true), files);
+  const from = card?.classes ? card.file : script?.facts.classes ? script.path : listed?.path;
+  const { otherOptimizer } = script?.facts.optimizer ?? {};
+  const named = script && { name: files.relative(folder, script.path), optimizer: script.facts.optimizer };
+  if (otherOptimizer && group.checkpoints.at(-1)!.state.optimizer?.kind === undefined) {
     problems.push({
       severity: 'warning',
-      message: `${files.basename(script!.path)} trains with ${facts.otherOptimizer}; scores are computed as for SGD.`,
+      message: `${files.basename(script!.path)} trains with ${otherOptimizer}, which Whence has no form of.`,
       file: script!.path,
-      mend: 'Take them with care, or train with SGD.',
+      mend: 'Take scores with care, or train with SGD, Adam or AdamW.',
     });
   }
+  problems.push(...stateProblems(group.checkpoints, group.folder));
+  const loss = card?.loss ?? script?.facts.loss;
   return {
     config: files.join(folder, 'whence.json'),
     folder,
     group,
     ...(model === undefined ? {} : { model }),
-    ...(log === undefined ? {} : { log }),
+    ...(log ? { log } : {}),
     splits,
     ...(usable ? { classes: known } : {}),
     ...(usable && from !== undefined ? { classesFrom: from } : {}),
-    facts,
+    ...(loss === undefined ? {} : { loss }),
+    facts: script?.facts ?? { optimizer: {} },
+    optimizer: planOptimizer(group, log, named, answer, files),
     ...(script ? { script: script.path } : {}),
+    isTokens,
     problems,
   };
 }
@@ -100,7 +132,7 @@ async function uncovered(found: Discovery, files: Files): Promise<CheckpointGrou
     try {
       const { config } = parseConfig(await readText(path, files), path);
       if (!config) broken.push(folder);
-      else for (const { file } of await findCheckpoints(config.checkpoints, folder, files)) listed.add(file);
+      else for (const file of await listCheckpoints(config.checkpoints, folder, files)) listed.add(file);
     } catch {
       // Opening the run will say what is wrong with it.
       broken.push(folder);
@@ -122,10 +154,10 @@ async function chooseModel(
   group: CheckpointGroup,
   files: Files,
   problems: Problem[],
-): Promise<{ readonly model?: string; readonly input?: number }> {
+): Promise<{ readonly model?: string; readonly input?: number; readonly isTokens: boolean }> {
   if (models.length === 0) {
     problems.push({ severity: 'error', message: 'No ONNX model found.', file: group.folder, mend: exportModel });
-    return {};
+    return { isTokens: false };
   }
   const reasons: Problem[] = [];
   for (const path of models.slice(0, mostModels)) {
@@ -134,20 +166,33 @@ async function chooseModel(
       await bindModel(model, seriesOf(group.checkpoints, files), initializerReader(model, files));
       const dims = inputs.length === 1 ? (inputs[0]!.dims?.slice(1) ?? []) : [];
       const isStatic = dims.length > 0 && dims.every((dim) => typeof dim === 'number');
-      return { model: path, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };
+      const isTokens = inputs.every(({ dtype }) => dtype === 'int64' || dtype === 'int32');
+      return { model: path, isTokens, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };
     } catch (error) {
       reasons.push(problemOf(error, path));
     }
   }
   problems.push(reasons[0]!);
-  return { model: models[0]! };
+  return { model: models[0]!, isTokens: false };
 }
 
 async function chooseScript(paths: readonly string[], files: Files) {
   const named = (path: string) => (/train/i.test(files.basename(path)) ? 0 : 1);
   for (const path of [...paths].sort((a, b) => named(a) - named(b)).slice(0, 10)) {
     const text = await readText(path, files).catch(() => '');
-    if (/\boptim\b|\bSGD\b/.test(text)) return { path, facts: readScript(text) };
+    if (/\boptim\b|\bSGD\b|\bAdamW?\b|\bTrainingArguments\b/.test(text)) return { path, facts: readScript(text) };
+  }
+  return undefined;
+}
+
+/** The first that can be read as one: other tables may be called alike. */
+async function chooseLog(paths: readonly string[], files: Files): Promise<TrainingLog | undefined> {
+  for (const path of paths.slice(0, mostLogs)) {
+    try {
+      return await readTrainingLog(await files.open(path));
+    } catch {
+      // A table of something else.
+    }
   }
   return undefined;
 }

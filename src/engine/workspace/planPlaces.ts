@@ -37,3 +37,17 @@ export function isInside(path: string, folder: string, files: Files): boolean {
   const relative = files.relative(folder, path);
   return relative !== '..' && !relative.startsWith('../') && !/^([a-z]:|\/)/i.test(relative);
 }
+
+/** Things of a run, nearest first. `own`: none that lie in another run's folder. */
+export type Near = <T>(items: readonly T[], pathOf: (item: T) => string, own?: boolean) => T[];
+
+/** How a run in `folder` finds its things, where the runs of a workspace have the folders `taken`. */
+export function placesNear(folder: string, taken: readonly string[], root: string, files: Files): Near {
+  const others = taken.filter((other) => other !== folder && !isInside(folder, other, files));
+  const isOthers = (path: string) => others.some((other) => isInside(path, other, files));
+  return (items, pathOf, own = false) => {
+    const free = items.filter((item) => !isOthers(pathOf(item)));
+    const found = nearest(free, pathOf, folder, root, files);
+    return found.length > 0 || own ? found : nearest(items, pathOf, folder, root, files);
+  };
+}

@@ -3,7 +3,7 @@ import { relocateDataset } from '../../formats/datasets';
 import type { PreprocessConfig } from '../../formats/transform';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Proposal } from '../../protocol/engineApi';
-import type { OptimizerConfig, RunConfig } from '../config/config';
+import type { RunConfig } from '../config/config';
 import type { Discovery } from './discover';
 import { planRuns, type RunPlan } from './plan';
 
@@ -29,6 +29,7 @@ const usualColourStatistics: readonly PreprocessConfig[] = [
  * told by the training loss of the last checkpoint, which must agree with the log.
  */
 export function preprocessCandidates(plan: RunPlan): PreprocessConfig[] {
+  if (plan.isTokens) return [{}];
   const dims = plan.splits[0]?.dataset.featureDims ?? [];
   const isTable = dims.length === 1;
   const hasColours = dims.length === 3 && (dims[0] === 3 || dims[2] === 3);
@@ -47,7 +48,7 @@ export function plannedConfig(
   files: Files,
   preprocess: PreprocessConfig = preprocessCandidates(plan)[0]!,
 ): RunConfig | undefined {
-  const { model, splits, facts, log, classes, group } = plan;
+  const { model, splits, log, classes, group, isTokens } = plan;
   if (model === undefined || !splits.some(({ name }) => name === 'train')) return undefined;
   const path = (absolute: string) => files.relative(plan.folder, absolute);
   return {
@@ -56,26 +57,13 @@ export function plannedConfig(
       group.pattern === undefined
         ? group.checkpoints.map(({ file }) => path(file))
         : [path(group.folder), group.pattern].filter(Boolean).join('/'),
-    ...(log === undefined ? {} : { log: path(log) }),
+    ...(log ? { log: path(log.file) } : {}),
     data: Object.fromEntries(splits.map(({ name, config }) => [name, relocateDataset(config, path)])),
     ...(classes ? { classes } : {}),
-    preprocess,
-    loss: facts.loss ?? 'cross-entropy',
-    optimizer: plannedOptimizer(plan),
+    ...(isTokens ? {} : { preprocess }),
+    loss: plan.loss ?? 'cross-entropy',
+    optimizer: plan.optimizer.config,
     segments: Math.max(1, Math.min(3, group.checkpoints.length)),
-  };
-}
-
-const guessedRate = 0.01;
-
-function plannedOptimizer({ facts, log }: RunPlan): OptimizerConfig {
-  const { learningRate = guessedRate, momentum, nesterov, weightDecay } = facts;
-  return {
-    kind: 'sgd',
-    ...(log === undefined ? { learningRate } : {}),
-    ...(momentum === undefined ? {} : { momentum }),
-    ...(nesterov === undefined ? {} : { nesterov }),
-    ...(weightDecay === undefined ? {} : { weightDecay }),
   };
 }
 
@@ -96,8 +84,9 @@ export function toProposal(
       (script !== undefined && plan.facts.preprocess
         ? `Read in ${script}.`
         : 'Guessed: confirm with the training script.'),
-    optimizer: optimizerComment(plan, script),
+    ...(plan.optimizer.comment === '' ? {} : { optimizer: plan.optimizer.comment }),
   };
+  const { writer } = plan.group.checkpoints.at(-1)!.state;
   const splits = plan.splits.map(({ name, dataset }) => ({
     name,
     format: dataset.format,
@@ -108,18 +97,16 @@ export function toProposal(
     config: plan.config,
     text: config ? render(config, comments) : '',
     ...(plan.model === undefined ? {} : { model: plan.model }),
-    checkpoints: plan.group.checkpoints,
+    checkpoints: plan.group.checkpoints.map(({ file, step }, index) => {
+      const learningRate = plan.optimizer.rates?.at[index];
+      return { file, step, ...(learningRate === undefined ? {} : { learningRate }) };
+    }),
+    optimizer: plan.optimizer.words,
+    ...(writer === undefined ? {} : { writer }),
+    ...(plan.optimizer.question ? { question: plan.optimizer.question } : {}),
     splits,
     problems: plan.problems,
   };
-}
-
-function optimizerComment({ facts, log }: RunPlan, script: string | undefined): string {
-  const isRateGuessed = log === undefined && facts.learningRate === undefined;
-  const rate = isRateGuessed ? ' The learning rate is a guess: set the true one, or a log.' : '';
-  if (script === undefined)
-    return `Guessed, since no training script was found: confirm momentum and weight decay.${rate}`;
-  return `Read in ${script} by simple patterns: confirm.${rate}`;
 }
 
 /** JSON with comments above its keys; values stand on one line where they fit. */

@@ -1,16 +1,17 @@
 import type { PreprocessConfig } from '../../formats/transform';
 import { WhenceError } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
+import { parseOptimizer, type StatedOptimizer } from '../../protocol/optimizerText';
 import type { EngineHost } from '../host';
 import { type ModelExamples, range } from '../network/examples';
 import { Network } from '../network/network';
 import { predict } from '../network/predictions';
 import { modelExamples } from '../run/loadedRun';
 import { type OpenRun, openConfig } from '../run/openRun';
-import { readTrainingLog } from '../run/trainingLog';
+import { loggedIn } from '../run/rates';
 import type { Task } from '../task';
 import { discover } from './discover';
-import { planRuns } from './plan';
+import { planRuns, type RunPlan } from './plan';
 import { plannedConfig, preprocessCandidates, toProposal } from './propose';
 
 const sampleSize = 500;
@@ -22,15 +23,18 @@ const loggedTail = 0.05;
 /**
  * The `whence.json` text of the run whose configuration would stand at `config`, with the preprocessing under which the
  * last checkpoint's training loss is smallest: training made it small for the inputs that it saw.
+ * @param optimizer the answer to the proposal's question
  */
 export async function completeProposal(
   config: string,
+  optimizer: string | undefined,
   host: EngineHost,
   task: Task,
 ): Promise<{ readonly text: string; readonly problems: readonly Problem[] }> {
   const { files } = host;
   const folder = files.dirname(config);
-  const plans = await planRuns(await discover(folder, files, task.signal), files, task.signal);
+  const answers = new Map(optimizer === undefined ? [] : [[config, readAnswer(optimizer)]]);
+  const plans = await planRuns(await discover(folder, files, task.signal), files, task.signal, answers);
   const plan = plans.find((one) => one.config === config);
   if (!plan) {
     throw new WhenceError('not-found', 'Here is no training run that is not set up already.', {
@@ -44,7 +48,7 @@ export async function completeProposal(
     return { text, problems };
   }
   const run = await openConfig({ ...base, device: 'cpu' }, config, files);
-  const logged = plan.log === undefined ? undefined : await finalLoss(plan.log, host);
+  const logged = finalLoss(plan);
   const candidates = preprocessCandidates(plan).filter((candidate) => fits(run, candidate));
   const losses = await lossesUnder(run, candidates, host, task);
   const smallest = losses.indexOf(Math.min(...losses));
@@ -97,9 +101,17 @@ async function lossesUnder(
   }
 }
 
-async function finalLoss(log: string, { files }: EngineHost): Promise<number | undefined> {
-  const { steps } = await readTrainingLog(await files.open(log));
-  const logged = steps.flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
+/** The mean of the last losses that training logged. */
+function finalLoss({ log, group }: RunPlan): number | undefined {
+  const logged = (log?.steps ?? loggedIn(group.checkpoints)).flatMap(({ loss }) => (loss === undefined ? [] : [loss]));
   const tail = logged.slice(-Math.max(1, Math.round(logged.length * loggedTail)));
   return tail.length === 0 ? undefined : tail.reduce((sum, loss) => sum + loss, 0) / tail.length;
+}
+
+function readAnswer(text: string): StatedOptimizer {
+  const stated = parseOptimizer(text);
+  if (stated) return stated;
+  throw new WhenceError('bad-argument', `"${text}" does not say how a run was trained.`, {
+    mend: 'Write it as in Python: SGD(lr=0.1, momentum=0.9) or AdamW(lr=0.001, weight_decay=0.01).',
+  });
 }

@@ -1,34 +1,20 @@
 import type { PreprocessConfig } from '../../formats/transform';
 import type { LossKind } from '../../protocol/model';
+import { number, readOptimizer, type ScriptOptimizer } from './scriptOptimizer';
 
 /** What simple patterns in a training script tell. Python is not run and not parsed: these are guesses to confirm. */
 export interface ScriptFacts {
-  readonly momentum?: number;
-  readonly weightDecay?: number;
-  readonly learningRate?: number;
-  readonly nesterov?: boolean;
+  readonly optimizer: ScriptOptimizer;
   readonly classes?: readonly string[];
   readonly loss?: Exclude<LossKind, 'custom'>;
   readonly preprocess?: PreprocessConfig;
-  /** An optimizer other than SGD. */
-  readonly otherOptimizer?: string;
 }
 
-const number = '([-+]?(?:\\d+\\.?\\d*|\\.\\d+)(?:e[-+]?\\d+)?)';
 const numbers = `[(\\[]\\s*(${number}(?:\\s*,\\s*${number})*)\\s*,?\\s*[)\\]]`;
 
 export function readScript(text: string): ScriptFacts {
   const code = text.replace(/^\s*#.*$/gm, '');
-  const facts: { -readonly [K in keyof ScriptFacts]: ScriptFacts[K] } = {};
-  const momentum = findNumber(code, ['momentum']);
-  const weightDecay = findNumber(code, ['weight_decay', 'wd']);
-  const learningRate = findNumber(code, ['lr', 'learning_rate', 'base_lr']);
-  if (momentum !== undefined && momentum >= 0 && momentum < 1) facts.momentum = momentum;
-  if (weightDecay !== undefined && weightDecay >= 0) facts.weightDecay = weightDecay;
-  if (learningRate !== undefined && learningRate > 0) facts.learningRate = learningRate;
-  if (/\bnesterov\s*=\s*True\b/.test(code)) facts.nesterov = true;
-  const other = /\boptim\.(Adam\w*|RMSprop|Adagrad|Adadelta|LBFGS|NAdam|RAdam|Muon)\s*\(/.exec(code)?.[1];
-  if (other !== undefined && !/\bSGD\s*\(/.test(code)) facts.otherOptimizer = other;
+  const facts: { -readonly [K in keyof ScriptFacts]: ScriptFacts[K] } = { optimizer: readOptimizer(code) };
   if (/\b(MSELoss|mse_loss)\b/.test(code) && !/\b(CrossEntropyLoss|cross_entropy|nll_loss)\b/.test(code)) {
     facts.loss = 'squared-error';
   }
@@ -37,23 +23,6 @@ export function readScript(text: string): ScriptFacts {
   const preprocess = findPreprocess(code);
   if (preprocess) facts.preprocess = preprocess;
   return facts;
-}
-
-/** A value given to the very option, else a constant of that name, else an argument's default. */
-function findNumber(code: string, names: readonly string[]): number | undefined {
-  for (const name of names) {
-    const dashed = name.replaceAll('_', '[-_]');
-    const patterns = [
-      `\\b${name}\\s*=\\s*${number}\\b`,
-      `^\\s*${name}\\s*(?::\\s*\\w+\\s*)?=\\s*${number}\\b`,
-      `["']--${dashed}["'][^)]*?\\bdefault\\s*=\\s*${number}\\b`,
-    ];
-    for (const [index, pattern] of patterns.entries()) {
-      const found = new RegExp(pattern, index === 1 ? 'im' : 'm').exec(code)?.[1];
-      if (found !== undefined) return Number(found);
-    }
-  }
-  return undefined;
 }
 
 const quoted = `(?:"[^"\\\\\\n]*"|'[^'\\\\\\n]*')`;

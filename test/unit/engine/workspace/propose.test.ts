@@ -150,7 +150,7 @@ describe('a workspace', () => {
       optimizer: { kind: 'sgd', learningRate: 0.01 },
       segments: 2,
     });
-    expect(proposal!.text).toContain('The learning rate is a guess');
+    expect(proposal!.text).toContain('Guessed: which optimizer it was, the learning rate. Set what is true.');
   });
 
   test('whose data do not fit the model says so', async () => {
