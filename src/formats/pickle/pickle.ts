@@ -23,10 +23,11 @@ export interface Pickle {
 
 /**
  * Reads one pickle from `start`, protocols 0 to 5, without running anything: https://docs.python.org/3/library/pickletools.html.
+ * @param largest bytes that it may have; `largestPickle` for models
  * @throws WhenceError `malformed-file`, `truncated-file`, or `unsupported-format` where the pickle asks for what does harm
  */
-export function readPickle(bytes: Uint8Array, start: number, at: PicklePlace): Pickle {
-  if (bytes.length > largestPickle) {
+export function readPickle(bytes: Uint8Array, start: number, at: PicklePlace, largest = largestPickle): Pickle {
+  if (bytes.length > largest) {
     throw new WhenceError('unsupported-format', `The pickle takes ${bytes.length} bytes; no model's needs so many.`, {
       file: at.path,
       place: `byte ${at.base + start}`,
