@@ -6,13 +6,14 @@ import { type EvaluateOptions, evaluate } from './commands/evaluate';
 import { inspect } from './commands/inspect';
 import { providers } from './commands/providers';
 import { type ScoresOptions, scores } from './commands/scores';
+import { type SelfInfluenceOptions, selfInfluence } from './commands/selfInfluence';
 import { setup } from './commands/setup';
 import { type SetupGpuOptions, setupGpu } from './commands/setupGpu';
 import { type SuspectsOptions, suspects } from './commands/suspects';
 import { startEngine, startGpuSetUp, type WorkerProcess } from './engineProcess';
 import { interruptible } from './interrupt';
 import { progressLine } from './progressLine';
-import { parseQueries, parseQuery } from './queries';
+import { parseGroup, parseQueries, parseQuery } from './queries';
 import { evaluateOptions } from './retrainingOptions';
 import type { CommandSession, TerminalSession } from './session';
 import { methodNames } from './words';
@@ -72,6 +73,11 @@ function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void
     .option('--target <class>', 'the class that is measured, by name or number (default: the predicted class)')
     .addOption(token())
     .addOption(top(20))
+    .option(
+      '--group <examples>',
+      'instead, what some training examples did together: train:1,5,9-20, or class:Coat',
+      parseGroup,
+    )
     .option('--html <file>', 'also write a page to look at')
     .option('--json', 'print JSON')
     .action((options: AttributeOptions & EngineOptions) => act(options, (session) => attribute(session, options)));
@@ -88,6 +94,14 @@ function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void
     .addOption(top(50))
     .option('--json', 'print JSON')
     .action((options: SuspectsOptions & EngineOptions) => act(options, (session) => suspects(session, options)));
+
+  common(subcommand('self-influence', 'the training examples that moved their own loss most'))
+    .addOption(method())
+    .addOption(top(20))
+    .option('--json', 'print JSON')
+    .action((options: SelfInfluenceOptions & EngineOptions) =>
+      act(options, (session) => selfInfluence(session, options)),
+    );
 
   subcommand('inspect', 'what a folder holds, and what is missing')
     .argument('[dir]', 'the folder', '.')

@@ -31,6 +31,24 @@ export function parseQuery(text: string): QueryRange {
   throw new InvalidArgumentError(`"${text}" is not one example, like test:17 or wrong:1.`);
 }
 
+/** Training examples that are looked at together: by name, or all of some classes. */
+export type GroupSelection =
+  | { readonly kind: 'examples'; readonly ranges: readonly QueryRange[] }
+  | { readonly kind: 'classes'; readonly names: readonly string[] };
+
+/** `train:1,5,9-20` (a number without a split is of the one before), or `class:Coat,Bag`. */
+export function parseGroup(text: string): GroupSelection {
+  const classes = /^class:(.+)$/.exec(text.trim())?.[1];
+  if (classes !== undefined) return { kind: 'classes', names: classes.split(',').map((name) => name.trim()) };
+  let split = '';
+  const parts = text.split(',').map((part) => {
+    const own = part.trim();
+    if (own.includes(':')) split = own.slice(0, own.indexOf(':') + 1);
+    return own.includes(':') ? own : split + own;
+  });
+  return { kind: 'examples', ranges: parseQueries(parts.join()) };
+}
+
 const wrong = 'wrong';
 
 /** Which examples the ranges mean; `wrong` asks the engine for the final checkpoint's predictions. */

@@ -12,7 +12,11 @@ import { checkQuality } from './review/quality';
 import { addDecision, currentDecisions, exampleKey, exportReview, readReview, undoDecision } from './review/review';
 import { rankSuspects } from './review/suspects';
 import { checkedIndex, type LoadedRun, LoadedRuns } from './run/loadedRun';
-import { checkTarget, exampleOf, influenceHash, influenceOf, truncationOf } from './scores/influence';
+import { exampleOf } from './scores/exampleOf';
+import { groupInfluenceOf } from './scores/groupInfluence';
+import { influenceOf, truncationOf } from './scores/influence';
+import { checkTarget, influenceHash } from './scores/queryScores';
+import { selfInfluenceOf } from './scores/selfInfluence';
 import { type CallContext, Task } from './task';
 import { turns } from './turns';
 import { findUse, inspectFolder } from './workspace/inspect';
@@ -83,6 +87,10 @@ export function createEngine(host: EngineHost): EngineHandlers {
     check: ({ config }, context) => onRun(config, context, checkQuality),
     attribute: (request, context) =>
       onRun(request.config, context, (loaded, task) => influenceOf(loaded, request, task)),
+    groupInfluence: (request, context) =>
+      onRun(request.config, context, (loaded, task) => groupInfluenceOf(loaded, request, task)),
+    selfInfluence: (request, context) =>
+      onRun(request.config, context, (loaded, task) => selfInfluenceOf(loaded, request, task)),
 
     measure: (request, context) =>
       onRun(request.config, context, (loaded, task) => measureQueries(loaded, request, task)),

@@ -3,6 +3,7 @@ import type {
   DataSplit,
   Example,
   ExampleId,
+  GroupInfluence,
   Influence,
   Label,
   Measurement,
@@ -71,6 +72,24 @@ export interface AttributeRequest {
   readonly top: number;
   /** Training examples of these labels only. */
   readonly labels?: readonly Label[];
+}
+
+export interface GroupInfluenceRequest extends Pick<AttributeRequest, 'config' | 'query' | 'method' | 'measurement'> {
+  /** Training examples by name, all of some labels, or both; each counts once. */
+  readonly group: { readonly examples?: readonly ExampleId[]; readonly labels?: readonly Label[] };
+}
+
+export interface SelfInfluenceRequest {
+  readonly config: string;
+  readonly method: MethodName;
+  readonly top: number;
+}
+
+/** Strongest first; a score is what training on the example did to its own loss, positive where it lowered it. */
+export interface SelfInfluenceReport {
+  readonly method: MethodName;
+  readonly strongest: readonly { readonly example: Example; readonly score: number }[];
+  readonly examples: number;
 }
 
 export interface ScoresRequest {
@@ -196,6 +215,9 @@ export interface EngineApi {
   examples(request: ExamplesRequest): Promise<ExamplesPage>;
   check(request: { readonly config: string }): Promise<QualityReport>;
   attribute(request: AttributeRequest): Promise<Influence>;
+  groupInfluence(request: GroupInfluenceRequest): Promise<GroupInfluence>;
+  /** By any method by which examples differ in it: not by cosines, which are 1 for each. */
+  selfInfluence(request: SelfInfluenceRequest): Promise<SelfInfluenceReport>;
   scores(request: ScoresRequest): Promise<ScoresReport>;
   measure(request: MeasureRequest): Promise<MeasuredQueries>;
   suspects(request: SuspectsRequest): Promise<SuspectsReport>;
@@ -218,6 +240,8 @@ export const engineMethods = [
   'examples',
   'check',
   'attribute',
+  'groupInfluence',
+  'selfInfluence',
   'scores',
   'measure',
   'suspects',

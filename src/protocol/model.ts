@@ -135,12 +135,29 @@ export interface InfluentialExample {
   readonly bySegment: readonly number[];
 }
 
-/** All training examples of one label together. */
-export interface ClassInfluence {
-  readonly label: Label;
+/** Some training examples together: the sums of their positive and of their negative scores. */
+export interface SummedInfluence {
   readonly examples: number;
   readonly towards: number;
   readonly away: number;
+}
+
+/** All training examples of one label. */
+export interface ClassInfluence extends SummedInfluence {
+  readonly label: Label;
+}
+
+/** What a chosen set of training examples did to one query, beside all of them. */
+export interface GroupInfluence {
+  readonly run: string;
+  readonly query: PredictedExample;
+  readonly method: MethodName;
+  readonly measurement: Measurement & { readonly target: Label };
+  readonly group: SummedInfluence;
+  readonly all: SummedInfluence;
+  /** As `Influence.hash`. */
+  readonly hash: string;
+  readonly seconds: number;
 }
 
 /** The answer to "which training examples made the model say this?" for one query. */

@@ -1,12 +1,13 @@
 import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { AttributeRequest } from '../../protocol/engineApi';
+import type { AttributeRequest, GroupInfluenceRequest } from '../../protocol/engineApi';
 import { WhenceError } from '../../protocol/errors';
 import type { ExampleId, Measurement, MeasurementKind, MethodName, TrainingRun } from '../../protocol/model';
+import { groupText } from '../groupText';
 import { influencePage } from '../influencePage';
 import { influenceText } from '../influenceText';
 import { toJson } from '../json';
-import { type QueryRange, resolveQueries } from '../queries';
+import { type GroupSelection, type QueryRange, resolveQueries } from '../queries';
 import { findRun, parseLabel } from '../runs';
 import type { CommandSession } from '../session';
 
@@ -19,16 +20,23 @@ export interface AttributeOptions {
   readonly target?: string;
   readonly token?: number;
   readonly top: number;
+  readonly group?: GroupSelection;
   readonly json?: boolean;
   readonly html?: string;
 }
 
-/** Prints the training examples behind one prediction. */
+/** Prints the training examples behind one prediction, or what a group of them did together. */
 export async function attribute(session: CommandSession, options: AttributeOptions): Promise<void> {
   const run = await findRun(session, options.workspace, options.run);
   const [query] = await resolveQueries(session, run, [options.query]);
   if (!query) throw new WhenceError('bad-argument', 'There is no such example.');
   const measurement = await measurementOf(session, run, query, options);
+  if (options.group) {
+    const group = await groupOf(session, run, options.group);
+    const asked = { config: run.config, query, method: options.method, group, ...(measurement ? { measurement } : {}) };
+    const influence = await session.engine.groupInfluence(asked, session.call);
+    return session.print(options.json ? toJson({ ...influence, classes: run.classes }) : groupText(influence, run));
+  }
   const request: AttributeRequest = { config: run.config, query, method: options.method, top: options.top };
   const influence = await session.engine.attribute(measurement ? { ...request, measurement } : request, session.call);
   if (options.html !== undefined) {
@@ -37,6 +45,15 @@ export async function attribute(session: CommandSession, options: AttributeOptio
     session.say(`Wrote ${path}`);
   }
   session.print(options.json ? toJson({ ...influence, classes: run.classes }) : influenceText(influence, run));
+}
+
+async function groupOf(
+  session: CommandSession,
+  run: TrainingRun,
+  group: GroupSelection,
+): Promise<GroupInfluenceRequest['group']> {
+  if (group.kind === 'examples') return { examples: await resolveQueries(session, run, group.ranges) };
+  return { labels: group.names.map((name) => parseLabel(name, run.classes)) };
 }
 
 /** Undefined: the engine's default, the margin of the predicted class. That class is the target where none is named. */

@@ -40,9 +40,9 @@ export interface OptimizerConfig {
 
 /** Settings of the method TRAK. */
 export interface TrakConfig {
-  /** Of the random projection. Default: 512, less for few examples. */
+  /** Of the random projection. Default: 1024, less for few examples. */
   readonly dimension?: number;
-  /** Over the kernel's mean eigenvalue. */
+  /** Over the kernel's mean eigenvalue. Default 0.1. */
   readonly damping?: number;
 }
 

@@ -1,3 +1,5 @@
+import { methodKeys } from './methodKeys';
+
 /** What a key of `whence.json` means: shown on hover and completion, and quoted in what mends a problem. */
 export interface ConfigKey {
   readonly description: string;
@@ -203,22 +205,7 @@ export const configKeys = {
     example: 4096,
     default: 2048,
   },
-  trak: { description: 'Settings of the method TRAK.', example: { dimension: 256 } },
-  'trak.dimension': {
-    description:
-      'Of the random projection of gradients. Default: 512, but no more than a quarter of the training examples, and what memory allows.',
-    example: 256,
-  },
-  'trak.damping': {
-    description: "What is added to the kernel's eigenvalues, as a share of their mean.",
-    example: 0.1,
-    default: 0.0001,
-  },
-  queryRank: {
-    description:
-      'Keeps of each query, layer by layer, the best approximation of this rank: faster for many queries of large layers, and what is left out is measured. Default: off.',
-    example: 32,
-  },
+  ...methodKeys,
   retrain: {
     description: 'How `whence retrain` trains the run anew on a part of its data. Nothing runs but by that command.',
     example: { command: ['python', 'train.py', '--subset', '{subset}', '--seed', '{seed}', '--out', '{out}'] },

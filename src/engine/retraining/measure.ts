@@ -5,7 +5,7 @@ import { WhenceError } from '../../protocol/errors';
 import { floats, runWith } from '../network/feeds';
 import { predictionOf, predictWith } from '../network/predictions';
 import { checkedIndex, type LoadedRun } from '../run/loadedRun';
-import { checkTarget } from '../scores/influence';
+import { checkTarget } from '../scores/queryScores';
 import type { Task } from '../task';
 
 /**

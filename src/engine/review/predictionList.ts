@@ -4,7 +4,7 @@ import { range } from '../network/examples';
 import { type Predictions, predict, predictionOf } from '../network/predictions';
 import type { LoadedRun } from '../run/loadedRun';
 import { isClassifier } from '../run/splits';
-import { exampleOf } from '../scores/influence';
+import { exampleOf } from '../scores/exampleOf';
 import type { Task } from '../task';
 
 /** A split's predictions by the last checkpoint, and the order of its mistakes. */

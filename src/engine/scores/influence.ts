@@ -1,37 +1,20 @@
-import type { Tensor } from '../../onnx/runtime';
-import { bytesOf } from '../../onnx/tensor';
 import type { AttributeRequest } from '../../protocol/engineApi';
-import { WhenceError } from '../../protocol/errors';
-import type { ClassInfluence, Example, Influence, InfluentialExample } from '../../protocol/model';
-import { type ModelExamples, range } from '../network/examples';
-import { predict, predictionOf } from '../network/predictions';
-import { checkedIndex, type LoadedRun } from '../run/loadedRun';
-import { isClassifier, isPerToken } from '../run/splits';
+import type { Influence, InfluentialExample } from '../../protocol/model';
+import { range } from '../network/examples';
+import type { LoadedRun } from '../run/loadedRun';
+import { isClassifier } from '../run/splits';
 import type { Task } from '../task';
+import { exampleOf } from './exampleOf';
+import { classInfluence } from './groupInfluence';
+import { scoredQuery } from './queryScores';
 
 /** Answers one query: its scores from the store or anew, ranked both ways. */
 export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, task: Task): Promise<Influence> {
   const started = performance.now();
   const { run } = loaded;
-  const queries = loaded.examples(request.query.split);
-  const index = checkedIndex(queries, request.query);
-  const predictions = await predict(loaded.network, queries, [index], run.checkpoints.length - 1, task);
-  const label = queries.dataset.labels[index]!;
-  const prediction = predictionOf(run, predictions, 0, label);
-  const perToken = queries.sequence?.labels !== undefined;
-  const kind = request.measurement?.kind ?? (perToken || run.loss === 'custom' ? 'loss' : 'margin');
-  const target = request.measurement?.target ?? (kind === 'loss' ? label : prediction.predicted);
-  checkTarget(loaded, target);
-  const token = request.measurement?.token;
-  const measurement = { kind, target, ...(token === undefined ? {} : { token }) };
-  const hash = await influenceHash(loaded, request.method);
-  const { bySegment, truncationError } = await storedScores(loaded, request, index, measurement, hash, task);
-
-  const examples = loaded.examples('train').length;
-  const scores = new Float64Array(examples);
-  for (const part of bySegment) for (let i = 0; i < examples; i++) scores[i] = scores[i]! + part[i]!;
+  const { query, measurement, hash, scores, bySegment, truncationError } = await scoredQuery(loaded, request, task);
   const { labels } = loaded.examples('train').dataset;
-  const kept = range(0, examples).filter((i) => !request.labels?.length || request.labels.includes(labels[i]!));
+  const kept = range(0, scores.length).filter((i) => !request.labels?.length || request.labels.includes(labels[i]!));
   kept.sort((a, b) => scores[b]! - scores[a]! || a - b);
   const top = Math.max(0, request.top);
   const describe = (indices: readonly number[]): Promise<InfluentialExample[]> =>
@@ -44,7 +27,7 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
     );
   return {
     run: run.path,
-    query: { ...(await exampleOf(loaded, request.query.split, index)), prediction },
+    query,
     method: request.method,
     measurement,
     towards: await describe(kept.filter((i) => scores[i]! > 0).slice(0, top)),
@@ -63,18 +46,6 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   };
 }
 
-/** Content hash of what a method's scores depend on, whichever the query. */
-export function influenceHash({ run }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
-  return run.hash('scores', range(0, run.checkpoints.length), {
-    method,
-    segments: run.segments,
-    optimizer: run.optimizer,
-    rates: run.checkpoints.map(({ learningRate }) => learningRate),
-    queryRank: run.config.queryRank,
-    ...(method === 'trak' ? { trak: run.config.trak, seed: run.config.seed } : {}),
-  });
-}
-
 /** What is told of truncated queries. */
 export function truncationOf(
   { config }: LoadedRun['run'],
@@ -82,104 +53,4 @@ export function truncationOf(
 ): { readonly truncation?: NonNullable<Influence['truncation']> } {
   const { queryRank: rank } = config;
   return rank === undefined || relativeError === undefined ? {} : { truncation: { rank, relativeError } };
-}
-
-/** An example with what can be shown of it. */
-export async function exampleOf(loaded: LoadedRun, split: string, index: number): Promise<Example> {
-  const { dataset } = loaded.examples(split);
-  return {
-    id: { split, index },
-    label: dataset.labels[index]!,
-    location: dataset.locate(index),
-    preview: await dataset.preview(index),
-  };
-}
-
-async function storedScores(
-  loaded: LoadedRun,
-  request: AttributeRequest,
-  index: number,
-  measurement: Influence['measurement'],
-  hash: string,
-  task: Task,
-): Promise<{ readonly bySegment: readonly Float32Array[]; readonly truncationError: number | undefined }> {
-  const { files, store } = loaded;
-  const queries = loaded.examples(request.query.split);
-  const { inputs, labels } = await queries.batch([index], 1);
-  // The query by its content, so that a changed test file never shows another row's scores.
-  const facts = JSON.stringify({
-    hash,
-    measurement,
-    label: labels[0],
-    inputs: Object.entries(inputs).map(([name, tensor]) => [name, files.hashBytes([bytesOf(tensor)])]),
-  });
-  const key = { kind: 'scores', hash: files.hashBytes([new TextEncoder().encode(facts)]) } as const;
-  const kept = await store.get(key);
-  if (kept) {
-    const { dims, data } = kept.get('scores')!;
-    const [segments, examples] = dims as [number, number];
-    const bySegment = range(0, segments).map((s) => (data as Float32Array).subarray(s * examples, (s + 1) * examples));
-    return { bySegment, truncationError: (kept.get('truncation error')?.data as Float64Array | undefined)?.[0] };
-  }
-  const scores = await loaded.attribution.score(
-    queries,
-    [index],
-    [measurement.target],
-    request.method,
-    measurement.kind,
-    task,
-    tokenPlace(queries, measurement.token),
-  );
-  const { examples, truncationErrors: errors } = scores;
-  const data = new Float32Array(scores.bySegment.length * examples);
-  scores.bySegment.forEach((part, segment) => {
-    data.set(part, segment * examples);
-  });
-  const tensor: Tensor = { dtype: 'float32', dims: [scores.bySegment.length, examples], data };
-  const error: [string, Tensor][] = errors ? [['truncation error', { dtype: 'float64', dims: [1], data: errors }]] : [];
-  await store.put(key, new Map([['scores', tensor], ...error]));
-  return { bySegment: scores.bySegment, truncationError: errors?.[0] };
-}
-
-/** Where the label of a token stands: language models predict it one place before. */
-function tokenPlace({ sequence, dataset }: ModelExamples, token: number | undefined): number | undefined {
-  if (token === undefined) return undefined;
-  const first = sequence?.labels?.shifted ? 1 : 0;
-  if (sequence?.labels && Number.isInteger(token) && token >= first && token < sequence.tokens) return token - first;
-  throw new WhenceError(
-    'bad-argument',
-    sequence?.labels
-      ? `There is no prediction of token ${token}: tokens with one are ${first} to ${sequence.tokens - 1}.`
-      : 'Only models with a label for every token can be measured at one.',
-    { file: dataset.files[0]! },
-  );
-}
-
-/** Fails with `bad-argument` where a measurement cannot be taken at `target`: a class, or a regression's label. Tokens have their own. */
-export function checkTarget({ run, network }: LoadedRun, target: number): void {
-  if (isPerToken(run.splits, run.loss)) return;
-  const { outputs } = network;
-  const fits = isClassifier(run)
-    ? Number.isInteger(target) && target >= 0 && target < Math.max(2, outputs)
-    : !Number.isNaN(target);
-  if (fits) return;
-  throw new WhenceError(
-    'bad-argument',
-    Number.isNaN(target)
-      ? 'The query has no label to be measured at.'
-      : `There is no class ${target}: the model has ${outputs}.`,
-    { file: run.path, mend: 'Choose the margin or the logit of a class.' },
-  );
-}
-
-function classInfluence(labels: Float64Array, scores: Float64Array): ClassInfluence[] {
-  const classes = new Map<number, { examples: number; towards: number; away: number }>();
-  labels.forEach((label, i) => {
-    const own = classes.get(label) ?? { examples: 0, towards: 0, away: 0 };
-    own.examples += 1;
-    if (scores[i]! > 0) own.towards += scores[i]!;
-    else own.away += scores[i]!;
-    classes.set(label, own);
-  });
-  return [...classes].map(([label, own]) => ({ label, ...own })).sort((a, b) => a.label - b.label);
 }

@@ -30,6 +30,8 @@ interface Member {
 const chunk = 4096;
 /** Below it the projection would tell nothing of many examples. */
 const leastDimension = 16;
+/** Down to it, all checkpoints' features are kept for the next query; then one checkpoint's at a time is better than fewer. */
+const leastKept = 128;
 
 /** TRAK over a run's checkpoints: features are kept in memory while they fit, and computed again beyond. */
 export class Trak implements DirectScorer {
@@ -177,9 +179,13 @@ export class Trak implements DirectScorer {
 
   private dimension(): number {
     const { length } = this.train;
-    const affordable = Math.floor(this.network.memory.gradients / (8 * length));
+    const { gradients } = this.network.memory;
+    // While one checkpoint's features are made, they are there twice.
+    const most = Math.floor(gradients / (8 * length));
+    const keptByAll = Math.floor(gradients / (4 * length * (this.run.checkpoints.length + 1)));
+    const affordable = Math.max(keptByAll, Math.min(most, leastKept));
     const dimension = this.run.config.trak?.dimension ?? projectionDimension(length, affordable);
-    if (dimension <= affordable && dimension >= Math.min(leastDimension, length / leastDimension)) return dimension;
+    if (dimension <= most && dimension >= Math.min(leastDimension, length / leastDimension)) return dimension;
     const wanted = Math.max(dimension, leastDimension);
     const megabytes = Math.ceil((8 * length * wanted) / 2 ** 20);
     throw new WhenceError(

@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { groupText } from '../../../src/cli/groupText';
 import { influenceText } from '../../../src/cli/influenceText';
 import { toJson } from '../../../src/cli/json';
 import { clock, progressLine } from '../../../src/cli/progressLine';
-import { parseQueries, parseQuery } from '../../../src/cli/queries';
+import { parseGroup, parseQueries, parseQuery } from '../../../src/cli/queries';
 import { parseLabel } from '../../../src/cli/runs';
 import { table } from '../../../src/cli/table';
 import { directions, placeName, signed } from '../../../src/cli/words';
@@ -34,6 +35,19 @@ describe('queries', () => {
       expect(() => parseQueries(text), text).toThrow();
     }
     expect(() => parseQuery('test:0-3')).toThrow(/one example/);
+  });
+
+  it('make groups of examples or of classes', () => {
+    expect(parseGroup('train:1,5,9-20')).toEqual({
+      kind: 'examples',
+      ranges: [
+        { split: 'train', from: 1, to: 1 },
+        { split: 'train', from: 5, to: 5 },
+        { split: 'train', from: 9, to: 20 },
+      ],
+    });
+    expect(parseGroup('class:Coat, Bag')).toEqual({ kind: 'classes', names: ['Coat', 'Bag'] });
+    for (const text of ['', '1,2', 'train:', 'class:', 'train:1,x']) expect(() => parseGroup(text), text).toThrow();
   });
 
   it('name classes by name or number', () => {
@@ -130,4 +144,15 @@ describe('progress', () => {
     expect(written).toHaveLength(3);
     expect(written[0]).toBe(' 41 % curvature: segment 2 of 3, 1:50 left\n');
   });
+});
+
+it('a group is told with its share of all training examples', () => {
+  const { query, method, measurement } = influence;
+  const group = { examples: 2, towards: 1.5, away: -0.25 };
+  const all = { examples: 40, towards: 6, away: -2 };
+  const text = groupText({ run: run.config, query, method, measurement, group, all, hash: '', seconds: 0.5 }, run);
+  expect(text).toMatch(/examples +2 +40 +5\.0 %/);
+  expect(text).toMatch(/towards \S.* \+1\.50 +\+6\.00 +25\.0 %/);
+  expect(text).toMatch(/away from \S.* -0\.250 +-2\.00 +12\.5 %/);
+  expect(text).toMatch(/together +\+1\.25 +\+4\.00$/);
 });
