@@ -1,7 +1,10 @@
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
+import { isAdapter, withModelNames } from './adapter';
 import type { CheckpointContent } from './content';
+import { isOnnx, readOnnx } from './onnx';
 import { isSafetensors, readSafetensors } from './safetensors';
+import { isShardIndex, readSharded } from './sharded';
 import { isTorchArchive, isTorchStream, readTorchArchive, readTorchStream } from './torch/torch';
 
 export type { CheckpointContent } from './content';
@@ -21,6 +24,8 @@ export const checkpointFormats: readonly CheckpointFormat[] = [
   { name: 'safetensors', extensions: ['.safetensors'], recognise: isSafetensors, read: readSafetensors },
   { name: 'torch', extensions: ['.pt', '.pth', '.ckpt'], recognise: isTorchArchive, read: readTorchArchive },
   { name: 'torch-stream', extensions: [], recognise: isTorchStream, read: readTorchStream },
+  { name: 'sharded', extensions: ['.index.json'], recognise: isShardIndex, read: readSharded },
+  { name: 'onnx', extensions: ['.onnx'], recognise: isOnnx, read: readOnnx },
 ];
 
 const headBytes = 512;
@@ -41,7 +46,10 @@ export async function openCheckpoint(source: ByteSource, files?: Files): Promise
   const format =
     (await recogniseCheckpoint(source)) ??
     checkpointFormats.find((one) => one.extensions.some((end) => source.path.toLowerCase().endsWith(end)));
-  if (format) return format.read(source, files);
+  if (format) {
+    const content = await format.read(source, files);
+    return isAdapter(content) ? withModelNames(content, source.path, files) : content;
+  }
   throw new WhenceError(
     'unsupported-format',
     `The file is no checkpoint of a format that Whence reads (${checkpointFormats.map(({ name }) => name).join(', ')}).`,

@@ -1,6 +1,7 @@
 import type { Files } from '../bytes';
 import type { TrainingState } from '../trainingState';
 import { openCheckpoint, recogniseCheckpoint } from './index';
+import { inOrderOf } from './modelOrder';
 import { readTrainerFolder } from './trainerFolder';
 
 export { trainerFiles } from './trainerFolder';
@@ -8,12 +9,15 @@ export { trainerFiles } from './trainerFolder';
 /**
  * What training left with the checkpoint at `path`: in the file itself, and in the files that transformers' Trainer puts
  * beside it, which win. Empty where there is nothing.
+ * @param order names of the model's parameters in its order, by which an optimizer counts them; some files keep no order
  * @throws WhenceError where a file that should tell is damaged
  */
-export async function readTrainingState(path: string, files: Files): Promise<TrainingState> {
+export async function readTrainingState(path: string, files: Files, order?: readonly string[]): Promise<TrainingState> {
   const source = await files.open(path);
   const { tensors, state } = await openCheckpoint(source, files);
   const format = await recogniseCheckpoint(source);
-  const inModelOrder = format?.name.startsWith('torch') ?? false;
-  return { ...state, ...(await readTrainerFolder(path, files, { tensors, inModelOrder })) };
+  const isOrdered = format?.name.startsWith('torch') ?? false;
+  const ordered = isOrdered ? tensors : order && inOrderOf(tensors, order);
+  const moved = { tensors: ordered ?? tensors, inModelOrder: ordered !== undefined };
+  return { ...state, ...(await readTrainerFolder(path, files, moved)) };
 }

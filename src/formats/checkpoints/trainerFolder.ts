@@ -1,8 +1,8 @@
-import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
 import { plainOf, scalarOf } from '../pickle/numpy';
 import { isDict, memberOf, type PickleValue } from '../pickle/values';
 import type { LoggedStep, OptimizerKind, OptimizerState, ParameterGroup, TrainingState } from '../trainingState';
+import { readJson } from './json';
 import { type MovedTensors, readOptimizer } from './optimizer/optimizer';
 import { isRecord } from './safetensorsHeader';
 import { readTorchFile } from './torch/torch';
@@ -10,9 +10,6 @@ import { readTorchFile } from './torch/torch';
 /** Files that transformers' Trainer writes beside the weights, and those of the names under which it writes weights. */
 const stateNames = ['trainer_state.json', 'optimizer.pt', 'training_args.bin'] as const;
 const weightNames = /^(pytorch_model|model|adapter_model)(-[^/]*)?\.(safetensors|bin)(\.index\.json)?$/;
-
-/** A log of a million steps is smaller. */
-const largestJson = 2 ** 28;
 
 /** Files beside a checkpoint that tell of its training; only weights named as Trainer names them have any. */
 export async function trainerFiles(path: string, files: Files): Promise<readonly string[]> {
@@ -74,27 +71,6 @@ async function readTrainerState(source: ByteSource): Promise<TrainingState> {
     ...(epoch === undefined ? {} : { epoch }),
     ...(log.length > 0 ? { log } : {}),
   };
-}
-
-export async function readJson(source: ByteSource): Promise<Record<string, unknown>> {
-  const details = { file: source.path, place: 'byte 0', mend: 'Copy the file again.' };
-  if (source.size > largestJson) {
-    throw new WhenceError(
-      'unsupported-format',
-      `The file takes ${source.size} bytes, too many for what it is.`,
-      details,
-    );
-  }
-  const text = new TextDecoder('utf-8').decode(await source.read(0, source.size));
-  let content: unknown;
-  try {
-    // Python writes numbers that JSON does not have.
-    content = JSON.parse(text.replace(/([:[,]\s*)(?:NaN|-?Infinity)(?=\s*[,}\]])/g, '$1null'));
-  } catch (cause) {
-    throw new WhenceError('malformed-file', `The file is not valid JSON (${(cause as Error).message}).`, details);
-  }
-  if (isRecord(content)) return content;
-  throw new WhenceError('malformed-file', 'The file is not a JSON object.', details);
 }
 
 async function readSaved(source: ByteSource, moved: MovedTensors): Promise<OptimizerState | undefined> {
