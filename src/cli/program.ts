@@ -5,6 +5,7 @@ import { check } from './commands/check';
 import { type EvaluateOptions, evaluate } from './commands/evaluate';
 import { inspect } from './commands/inspect';
 import { providers } from './commands/providers';
+import { type RetrainOptions, retrain } from './commands/retrain';
 import { type ScoresOptions, scores } from './commands/scores';
 import { type SelfInfluenceOptions, selfInfluence } from './commands/selfInfluence';
 import { setup } from './commands/setup';
@@ -14,7 +15,7 @@ import { startEngine, startGpuSetUp, type WorkerProcess } from './engineProcess'
 import { interruptible } from './interrupt';
 import { progressLine } from './progressLine';
 import { parseGroup, parseQueries, parseQuery } from './queries';
-import { evaluateOptions } from './retrainingOptions';
+import { evaluateOptions, retrainOptions } from './retrainingOptions';
 import type { CommandSession, TerminalSession } from './session';
 import { methodNames } from './words';
 
@@ -132,6 +133,10 @@ function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void
   evaluateOptions(onRun('evaluate', 'how well scores foretell what retraining did')).action(
     (folder: string, options: EvaluateOptions & EngineOptions) =>
       act(options, (session) => evaluate(session, folder, options)),
+  );
+  retrainOptions(onRun('retrain', 'trains anew on parts of the data, by the command in whence.json')).action(
+    (folder: string, options: RetrainOptions & EngineOptions & { readonly method: RetrainOptions['methods'] }) =>
+      act(options, (session) => retrain(session, folder, { ...options, methods: options.method })),
   );
   subcommand('setup-gpu', "find CUDA, and after asking download onnxruntime's libraries for it")
     .option('--yes', 'download without asking')

@@ -20,7 +20,7 @@ import type { CommandSession } from '../session';
 import { table } from '../table';
 import { methodNames } from '../words';
 import { mislabelCurve } from './mislabelCurve';
-import { removalTable } from './removalTable';
+import { removalText } from './removalTable';
 
 export interface EvaluateOptions {
   readonly run?: string;
@@ -58,7 +58,7 @@ export async function evaluate(session: CommandSession, folder: string, options:
     });
   }
   const outcomes = await readOutcomeFolder(resolve(options.outcomes), nodeFiles());
-  if (options.curve === 'removal') return removalTable(session, run, outcomes, options);
+  if (options.curve === 'removal') return session.print(await removalText(session, run, outcomes, options));
   return scoreTable(session, run, outcomes, options);
 }
 

@@ -1,7 +1,7 @@
-import { createInterface } from 'node:readline/promises';
 import type { RemoteApi } from '../../protocol/connection';
 import { WhenceError } from '../../protocol/errors';
 import { type GpuApi, type GpuDownload, type GpuReport, libraryPath } from '../../protocol/gpuApi';
+import { agreed } from '../agreed';
 import type { TerminalSession } from '../session';
 import { table } from '../table';
 
@@ -31,7 +31,7 @@ export async function setupGpu(
   if (!report.installed) {
     const download = await gpu.describe(source ? { source } : {}, session.call);
     for (const line of downloadLines(download, report)) session.say(line);
-    if (!yes && !(await agreed())) {
+    if (!yes && !(await agreed('Download?', 'download'))) {
       session.say('Nothing was downloaded.');
       return false;
     }
@@ -53,18 +53,4 @@ function downloadLines({ url, bytes, sha512, files }: GpuDownload, { folder }: G
     `  ${files.map(({ name }) => name).join(', ')} go to ${folder}`,
     'Nothing of yours is sent.',
   ];
-}
-
-async function agreed(): Promise<boolean> {
-  if (!process.stdin.isTTY) {
-    throw new WhenceError('bad-argument', 'There is no terminal to ask whether to download.', {
-      mend: 'Add --yes to agree.',
-    });
-  }
-  const questions = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return /^y(es)?$/i.test((await questions.question('Download? [y/N] ')).trim());
-  } finally {
-    questions.close();
-  }
 }

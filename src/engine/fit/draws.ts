@@ -20,7 +20,7 @@ export function drawNoise(
 }
 
 /** A 32-bit integer hash (the finalizer of MurmurHash3), which turns neighbouring keys into unrelated numbers. */
-function mix(key: number): number {
+export function mix(key: number): number {
   let h = (key + 0x9e3779b9) | 0;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

@@ -16,7 +16,11 @@ const descriptionSchema = z.object({
   larger: z._default(z.enum(['better', 'worse']), 'better'),
 });
 
-const removalSchema = z.object({ query: index(), count: index(), method: z.exactOptional(z.string()) });
+const removalSchema = z.object({
+  query: z.exactOptional(index()),
+  count: index(),
+  method: z.exactOptional(z.string()),
+});
 
 const subsetSchema = z.union([
   z.object({ train: z.array(index()), removal: z.exactOptional(removalSchema) }),
