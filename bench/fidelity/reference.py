@@ -2,7 +2,8 @@
 
 Scores are [queries, examples], positive where training on the example makes the query's measurement better:
 
-    source_L3, source_L1    SOURCE (Bae et al. 2024) with 3 segments of 2 checkpoints, and with 1 of 6
+    source_L3, source_L1    SOURCE (Bae et al. 2024) with 3 segments of 2 checkpoints, and with 1 of 6; of a run of Adam in
+                            coordinates rescaled by its second moments, which are taken from the gradients
     influence               EK-FAC influence functions at the last checkpoint, damping 0.1 x each site's mean eigenvalue
     tracin                  sum over checkpoints of the learning rate times the dot product of gradients
     gradient_dot            dot product of gradients at the last checkpoint
@@ -83,12 +84,40 @@ def covariances(task, model, x, step):
     return sums
 
 
-def eigenvectors(parts):
-    """Of several checkpoints' covariances: per site (Q_A, Q_S)."""
-    return {
-        name: tuple(torch.linalg.eigh(sum(part[name][side] for part in parts))[1] for side in (0, 1))
-        for name in parts[0]
-    }
+def second_moments(task, model, x, y):
+    """Of one checkpoint: per site the second moment of a batch's mean gradient [outputs, inputs], which Adam averages."""
+    sums = {}
+    for index in range(len(x)):
+        one = example(x, y, index)
+        for name, gradient in weight_gradients(backward(task, model, lambda m: task.example_losses(m, *one))).items():
+            before = sums.get(name, (0, 0))
+            sums[name] = (before[0] + gradient[0], before[1] + gradient[0] ** 2)
+    count = len(x)
+    noise = (count - task.BATCH) / (task.BATCH * (count - 1))
+    return {name: (g / count) ** 2 + noise * (squares / count - (g / count) ** 2) for name, (g, squares) in sums.items()}
+
+
+def scales(parts, epsilon):
+    """Of several checkpoints' second moments: per site (rows, columns) of D with D^2 = 1 / (sqrt(v) + epsilon), v as rows x columns."""
+    found = {}
+    for name in parts[0]:
+        p = ((sum(part[name] for part in parts) / len(parts)).sqrt() + epsilon) ** 2
+        found[name] = (p.mean(1) ** -0.25, (p.mean(0) / p.mean()) ** -0.25)
+    return found
+
+
+def no_scales(parts):
+    return {name: (torch.ones(len(S), dtype=S.dtype), torch.ones(len(A), dtype=A.dtype)) for name, (A, S) in parts[0].items()}
+
+
+def eigenvectors(parts, scaled):
+    """Of several checkpoints' covariances: per site (Q_A, Q_S, D), of the covariances in the rescaled coordinates."""
+    found = {}
+    for name, (rows, columns) in scaled.items():
+        A, S = (sum(part[name][side] for part in parts) for side in (0, 1))
+        QA, QS = (torch.linalg.eigh(C * torch.outer(d, d))[1] for C, d in ((A, columns), (S, rows)))
+        found[name] = (QA, QS, torch.outer(rows, columns))
+    return found
 
 
 def add_eigenvalues(task, model, x, step, bases, sums):
@@ -96,8 +125,8 @@ def add_eigenvalues(task, model, x, step, bases, sums):
     for index in range(len(x)):
         gradients = weight_gradients(fisher_backward(task, model, x, step, index))
         for basis, own in zip(bases, sums):
-            for name, (QA, QS) in basis.items():
-                own[name] = own.get(name, 0) + ((QS.T @ gradients[name] @ QA) ** 2).sum(0)
+            for name, (QA, QS, D) in basis.items():
+                own[name] = own.get(name, 0) + ((QS.T @ (D * gradients[name]) @ QA) ** 2).sum(0)
 
 
 def stack(task, model, x, y, of):
@@ -116,13 +145,16 @@ def respond(t, h):
     return t * torch.where(small, 1.0, -torch.expm1(-x) / torch.where(small, 1.0, x))
 
 
-def apply(factor, rows, function):
-    """A function of the curvature times every row of [queries, parameters]."""
+def apply(factor, rows, function, back):
+    """
+    A function of the curvature times every row of [queries, parameters]. `back` is 1 for what gradients are multiplied with, which
+    are rescaled too, and -1 for another query, in the parameters' own coordinates.
+    """
     parts, start = [], 0
-    for (QA, QS), values in factor:
+    for (QA, QS, D), values in factor:
         count = values.numel()
-        V = rows[:, start : start + count].reshape(-1, *values.shape)
-        parts.append((QS @ ((QS.T @ V @ QA) * function(values)) @ QA.T).flatten(1))
+        V = D * rows[:, start : start + count].reshape(-1, *values.shape)
+        parts.append((D**back * (QS @ ((QS.T @ V @ QA) * function(values)) @ QA.T)).flatten(1))
         start += count
     return torch.cat(parts, 1)
 
@@ -142,18 +174,24 @@ def reference(task, folder):
         models.append(model)
     last, count = len(models) - 1, len(x)
 
-    # Every group of checkpoints that some method takes the curvature of.
+    # Every group of checkpoints that some method takes the curvature of; SOURCE's are in the optimizer's coordinates.
+    is_adam = task.OPTIMIZER["kind"] != "sgd"
     thirds = [tuple(range(start, start + len(models) // 3)) for start in range(0, len(models), len(models) // 3)]
-    groups = [*thirds, tuple(range(len(models))), (last,)]
+    groups = [*((group, is_adam) for group in (*thirds, tuple(range(len(models))))), ((last,), False)]
     sums = [covariances(task, model, x, step) for model, step in zip(models, steps)]
-    bases = {group: eigenvectors([sums[index] for index in group]) for group in groups}
-    squares = {group: {} for group in groups}
+    moments = [second_moments(task, model, x, y) for model in models] if is_adam else []
+    bases = {}
+    for group, rescaled in groups:
+        parts = [sums[index] for index in group]
+        own = scales([moments[index] for index in group], task.OPTIMIZER["epsilon"]) if rescaled else no_scales(parts)
+        bases[group, rescaled] = eigenvectors(parts, own)
+    squares = {group: {} for group in bases}
     for index, model in enumerate(models):
-        own = [group for group in groups if index in group]
+        own = [group for group in bases if index in group[0]]
         add_eigenvalues(task, model, x, steps[index], [bases[group] for group in own], [squares[group] for group in own])
     factors = {
-        group: [(bases[group][name], squares[group][name] / (count * len(group))) for name in bases[group]]
-        for group in groups
+        group: [(bases[group][name], squares[group][name] / (count * len(group[0]))) for name in bases[group]]
+        for group in bases
     }
 
     def query_gradients(model):
@@ -161,20 +199,23 @@ def reference(task, folder):
 
     final = query_gradients(models[last])
 
+    decay = task.OPTIMIZER.get("weightDecay", 0.0)
+
     def totals(group):
         start = steps[group[0] - 1] if group[0] else 0
-        return sum(rates[start : steps[group[-1]]]) / (1 - task.OPTIMIZER["momentum"])
+        return sum(rates[start : steps[group[-1]]]) / (1 - task.OPTIMIZER.get("momentum", 0.0))
 
     # What every checkpoint's training gradients are multiplied with, by method.
     multiplied = {}
     for name, segments in (("source_L3", thirds), ("source_L1", [tuple(range(len(models)))])):
         rows = final
         for group in reversed(segments):
-            t, factor = totals(group), factors[group]
-            answered = apply(factor, rows, lambda h: respond(t, h)) / (count * len(group))
+            t, factor = totals(group), factors[group, is_adam]
+            answered = apply(factor, rows, lambda h: respond(t, h + decay), 1) / (count * len(group))
             multiplied.setdefault(name, {}).update({index: answered for index in group})
-            rows = apply(factor, rows, lambda h: torch.exp(-t * h))
-    multiplied["influence"] = {last: apply(factors[(last,)], final, lambda h: 1 / (h + 0.1 * h.mean())) / count}
+            rows = apply(factor, rows, lambda h: torch.exp(-t * (h + decay)), -1)
+    inverse = apply(factors[(last,), False], final, lambda h: 1 / (h + 0.1 * h.mean()), 1)
+    multiplied["influence"] = {last: inverse / count}
     multiplied["tracin"] = {index: rates[step - 1] * query_gradients(models[index]) for index, step in enumerate(steps)}
     multiplied["gradient_dot"] = {last: final}
 

@@ -91,9 +91,13 @@ export class BasisStage {
     return { activation: this.rescaled(activation, scales.columns), gradient: this.rescaled(gradient, scales.rows) };
   }
 
+  /** Tells rescalings apart by their content. */
+  hash(rescaling: Rescaling): string {
+    return this.host.files.hashBytes([bytesOf(rescaling.rows), bytesOf(rescaling.columns)]);
+  }
+
   private rescaled(basis: Basis, scales: Float32Array): Basis {
-    const id = this.host.files.hashBytes([new Uint8Array(scales.buffer, scales.byteOffset, scales.byteLength)]);
-    return rescaledBasis(basis, scales, `${basis.id} ${id}`);
+    return rescaledBasis(basis, scales, `${basis.id} ${this.host.files.hashBytes([bytesOf(scales)])}`);
   }
 
   /** A stored basis; undefined where it is not there or damaged. */
@@ -139,4 +143,8 @@ export class BasisStage {
       await this.store.put({ kind: 'basis', hash: id }, new Map([['vectors', tensor]]));
     }
   }
+}
+
+function bytesOf({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -1,12 +1,10 @@
-import { adamRescaling, batchMoment, meanMarginals } from '../../attribution/adamScaling';
+import { adamRescaling, type Marginals } from '../../attribution/adamScaling';
 import type { Decay, EkfacFactor } from '../../curvature/ekfac';
 import type { Rescaling } from '../../curvature/rescaling';
 import type { Site } from '../../curvature/site';
-import { WhenceError } from '../../protocol/errors';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
 import { settingsOf } from '../run/trajectory';
-import type { GradientMoments } from './momentStage';
 
 /** Learning-rate scale and weight decay of each column of a site's gradient: those of its weight, then of each bias. */
 interface ColumnSettings {
@@ -28,7 +26,6 @@ export class Dynamics {
   constructor(
     private readonly run: OpenRun,
     private readonly network: Network,
-    private readonly examples: number,
   ) {
     this.sites = network.sites.map((site) => columnSettings(site, run, network));
   }
@@ -42,25 +39,11 @@ export class Dynamics {
     return this.isAdam || this.sites[site]!.rates.some((rate) => rate !== 1);
   }
 
-  /** What a site's rescaling depends on, for stage keys; undefined where there is none. */
-  facts(site: number): unknown {
-    if (!this.isRescaled(site)) return undefined;
-    const { batchSize, epsilon } = this.run.optimizer;
-    return { rates: [...this.sites[site]!.rates], ...(this.isAdam ? { batchSize, epsilon } : {}) };
-  }
-
-  /**
-   * A site's rescaling over a segment, undefined where there is none.
-   * @param moments of the segment's checkpoints, for Adam
-   * @throws WhenceError `config-invalid` where Adam's batch size is not known
-   */
-  rescaling(site: number, moments: readonly GradientMoments[]): Rescaling | undefined {
-    if (!this.isRescaled(site)) return undefined;
+  /** @param moment Adam's second moment over a segment, by rows and columns of the site; absent for SGD */
+  rescaling(site: number, moment: Marginals | undefined): Rescaling {
     const roots = Float32Array.from(this.sites[site]!.rates, Math.sqrt);
-    if (!this.isAdam) return { rows: new Float32Array(this.network.sites[site]!.outputs).fill(1), columns: roots };
-    const batch = this.batchSize();
-    const v = meanMarginals(moments.map(({ squares, mean }) => batchMoment(squares, mean, batch, this.examples)));
-    const { rows, columns } = adamRescaling(v, this.run.optimizer.epsilon);
+    if (!moment) return { rows: new Float32Array(this.network.sites[site]!.outputs).fill(1), columns: roots };
+    const { rows, columns } = adamRescaling(moment, this.run.optimizer.epsilon);
     return { rows, columns: columns.map((scale, column) => scale * roots[column]!) };
   }
 
@@ -80,16 +63,6 @@ export class Dynamics {
       ? rowSums(gradient.size, (row, column) => gradient.vectors[row * gradient.size + column]! ** 2)
       : new Float64Array(gradient.size).fill(1);
     return { rows, columns };
-  }
-
-  private batchSize(): number {
-    const { batchSize } = this.run.optimizer;
-    if (batchSize !== undefined) return batchSize;
-    throw new WhenceError('config-invalid', 'How many examples made one update is not known, which Adam depends on.', {
-      file: this.run.path,
-      place: 'optimizer.batchSize',
-      mend: 'Give `optimizer.batchSize` in whence.json: examples of one update over all devices and accumulated gradients.',
-    });
   }
 }
 

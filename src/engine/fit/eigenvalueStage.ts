@@ -1,6 +1,5 @@
 import { accumulate, type EkfacFactor, meanEigenvalues } from '../../curvature/ekfac';
 import { eigenvalueGraph } from '../../curvature/instrument';
-import type { Rescaling } from '../../curvature/rescaling';
 import { inputNames, outputNames } from '../../curvature/subject';
 import type { Feeds, Tensor } from '../../onnx/runtime';
 import { eigenvalueBytes } from '../memoryBudget';
@@ -11,25 +10,17 @@ import type { OpenRun } from '../run/openRun';
 import type { StageKey, Store } from '../store';
 import type { Task } from '../task';
 import type { BasisIds, BasisStage } from './basisStage';
-import type { Dynamics } from './dynamics';
 import type { CurvatureGroup } from './group';
 import type { Kept } from './kept';
 import { fisherNoise } from './noise';
+import type { Rescalings } from './rescalings';
 import { cutSites, type SitePart } from './siteParts';
 import type { StageKeys } from './stageKeys';
 
-/** A site's eigenvalues [outputs, inputs], the eigenvectors that they belong to, and the coordinates of both. */
+/** A site's eigenvalues [outputs, inputs] and the eigenvectors that they belong to. */
 export interface SiteEigenvalues {
   readonly ids: BasisIds;
   readonly eigenvalues: Float32Array;
-  /** Absent in the parameters' own coordinates. */
-  readonly rescaling?: Rescaling | undefined;
-}
-
-/** What the eigenvalues of one group's sites are to be taken in. */
-export interface SiteCoordinates {
-  readonly ids: ReadonlyMap<number, BasisIds>;
-  readonly rescalings: ReadonlyMap<number, Rescaling>;
 }
 
 /** Visits every checkpoint of a group again, in the group's eigenbasis; results are stored a site at a time. */
@@ -41,7 +32,7 @@ export class EigenvalueStage {
     private readonly store: Store,
     private readonly keys: StageKeys,
     private readonly bases: BasisStage,
-    private readonly dynamics: Dynamics,
+    private readonly rescalings: Rescalings,
     private readonly kept: Kept<SiteEigenvalues>,
   ) {}
 
@@ -62,17 +53,18 @@ export class EigenvalueStage {
   async complete(
     group: CurvatureGroup,
     sites: readonly number[],
-    coordinates: SiteCoordinates,
+    ids: ReadonlyMap<number, BasisIds>,
     task: Task,
   ): Promise<void> {
     for (const part of this.parts(sites)) {
-      await this.sum(group, part, coordinates, task);
+      await this.sum(group, part, ids, task);
       await this.network.close(sessionName(part));
     }
   }
 
-  private key({ checkpoints, dynamics }: CurvatureGroup, site: number): Promise<StageKey> {
-    return this.keys.eigenvalues(checkpoints, dynamics ? this.dynamics.facts(site) : undefined, site);
+  private key(group: CurvatureGroup, site: number): Promise<StageKey> {
+    const rescaling = this.rescalings.of(group).get(site);
+    return this.keys.eigenvalues(group.checkpoints, rescaling && this.bases.hash(rescaling), site);
   }
 
   private parts(sites: readonly number[]): SitePart[] {
@@ -89,11 +81,12 @@ export class EigenvalueStage {
   private async sum(
     group: CurvatureGroup,
     part: SitePart,
-    { ids, rescalings }: SiteCoordinates,
+    ids: ReadonlyMap<number, BasisIds>,
     task: Task,
   ): Promise<void> {
     const { subject } = part;
     const { checkpoints } = group;
+    const rescalings = this.rescalings.of(group);
     const session = await this.network.session(sessionName(part), subject, (own) =>
       eigenvalueGraph(own, this.run.fisher),
     );
@@ -122,7 +115,7 @@ export class EigenvalueStage {
       const site = subject.sites[index]!;
       const at = part.indices[index]!;
       const eigenvalues = meanEigenvalues(site, sum, count);
-      const own = { ids: ids.get(at)!, eigenvalues, rescaling: rescalings.get(at) };
+      const own = { ids: ids.get(at)!, eigenvalues };
       const key = await this.key(group, at);
       await this.store.put(key, tensorsOf(own, [site.outputs, site.inputs]));
       this.keep(key.hash, own);
@@ -130,29 +123,22 @@ export class EigenvalueStage {
   }
 }
 
-function tensorsOf({ ids, eigenvalues, rescaling }: SiteEigenvalues, dims: readonly number[]): Map<string, Tensor> {
+function tensorsOf({ ids, eigenvalues }: SiteEigenvalues, dims: readonly number[]): Map<string, Tensor> {
   const text = (value: string): Tensor => {
     const data = new TextEncoder().encode(value);
     return { dtype: 'uint8', dims: [data.length], data };
   };
-  const scales = (data: Float32Array): Tensor => ({ dtype: 'float32', dims: [data.length], data });
-  const values = new Map<string, Tensor>([
+  return new Map([
     ['eigenvalues', { dtype: 'float32', dims, data: eigenvalues }],
     ['activation basis', text(ids.activation)],
     ['gradient basis', text(ids.gradient)],
   ]);
-  if (rescaling) values.set('rows', scales(rescaling.rows)).set('columns', scales(rescaling.columns));
-  return values;
 }
 
 function eigenvaluesOf(values: ReadonlyMap<string, Tensor>): SiteEigenvalues {
   const text = (name: string) => new TextDecoder().decode(values.get(name)!.data as Uint8Array);
-  const numbers = (name: string) => values.get(name)!.data as Float32Array;
-  return {
-    ids: { activation: text('activation basis'), gradient: text('gradient basis') },
-    eigenvalues: numbers('eigenvalues'),
-    rescaling: values.has('rows') ? { rows: numbers('rows'), columns: numbers('columns') } : undefined,
-  };
+  const ids = { activation: text('activation basis'), gradient: text('gradient basis') };
+  return { ids, eigenvalues: values.get('eigenvalues')!.data as Float32Array };
 }
 
 /** A part's eigenbases as graph inputs. */

@@ -1,5 +1,4 @@
 import type { Basis, Covariances, EkfacFactor } from '../../curvature/ekfac';
-import type { Rescaling } from '../../curvature/rescaling';
 import { WhenceError } from '../../protocol/errors';
 import type { EngineHost } from '../host';
 import type { ModelExamples } from '../network/examples';
@@ -13,7 +12,9 @@ import { Dynamics } from './dynamics';
 import { EigenvalueStage, type SiteEigenvalues } from './eigenvalueStage';
 import { type CurvatureGroup, groupId } from './group';
 import { Kept } from './kept';
-import { type GradientMoments, MomentStage } from './momentStage';
+import { MomentStage } from './momentStage';
+import { Rescalings } from './rescalings';
+import { SavedMoments } from './savedMoments';
 import { StageKeys } from './stageKeys';
 
 /**
@@ -23,7 +24,7 @@ import { StageKeys } from './stageKeys';
  */
 export class Fit {
   private readonly dynamics: Dynamics;
-  private readonly moments: MomentStage;
+  private readonly rescalings: Rescalings;
   private readonly covariances: CovarianceStage;
   private readonly bases: BasisStage;
   private readonly values: EigenvalueStage;
@@ -41,17 +42,20 @@ export class Fit {
     this.sites = [...network.sites.keys()];
     const encoder = new TextEncoder();
     const keys = new StageKeys(run, network.sites, (text) => host.files.hashBytes([encoder.encode(text)]));
-    this.dynamics = new Dynamics(run, network, train.length);
-    this.moments = new MomentStage(run, network, train, store, keys);
+    this.dynamics = new Dynamics(run, network);
+    const moments = new MomentStage(run, network, train, store, keys);
+    const saved = new SavedMoments(run, network, host, store);
+    this.rescalings = new Rescalings(run, this.dynamics, moments, saved, train.length);
     const third = network.memory.factors / 3;
     this.covariances = new CovarianceStage(run, network, train, store, keys, new Kept<Covariances>(third));
     this.bases = new BasisStage(network, train, host, store, this.covariances, new Kept<Basis>(third));
     const values = new Kept<SiteEigenvalues>(third);
-    this.values = new EigenvalueStage(run, network, train, store, keys, this.bases, this.dynamics, values);
+    this.values = new EigenvalueStage(run, network, train, store, keys, this.bases, this.rescalings, values);
   }
 
   /** Makes sure that the factors of each group of checkpoints are stored. */
   async prepare(groups: readonly CurvatureGroup[], task: Task): Promise<void> {
+    await this.rescalings.prepare(groups, this.sites, task);
     const wanted: { group: CurvatureGroup; sites: number[] }[] = [];
     for (const group of groups.filter((one) => !this.complete.has(groupId(one)))) {
       const sites: number[] = [];
@@ -60,28 +64,20 @@ export class Fit {
       else this.complete.add(groupId(group));
     }
     if (wanted.length === 0) return;
-    const checkpoints = checkpointsOf(wanted);
+    const checkpoints = [...new Set(wanted.flatMap(({ group }) => group.checkpoints))].sort((a, b) => a - b);
     const sites = this.sites.filter((site) => wanted.some((own) => own.sites.includes(site)));
-    const moments = checkpointsOf(wanted.filter(({ group }) => group.dynamics && this.dynamics.isAdam));
     const ofEigenvalues = wanted.reduce((sum, own) => sum + this.values.steps(own.group, own.sites), 0);
-    const ofMoments = moments.length * this.moments.steps(sites);
-    task.expect(checkpoints.length * this.covariances.steps(sites) + ofMoments + ofEigenvalues + 1);
+    task.expect(checkpoints.length * this.covariances.steps(sites) + ofEigenvalues + 1);
 
-    await this.moments.complete(moments, sites, task);
-    const rescalings: Map<number, Rescaling>[] = [];
-    for (const own of wanted) rescalings.push(await this.rescalings(own.group, own.sites, task));
     await this.covariances.complete(checkpoints, sites, task);
     task.step('eigenvectors', 'Eigenvectors', 0);
-    const bases = wanted.map(({ group, sites }, index) => ({
-      checkpoints: group.checkpoints,
-      sites,
-      rescalings: rescalings[index]!,
-    }));
-    const ids = await this.bases.complete(bases, task);
+    const ids = await this.bases.complete(
+      wanted.map(({ group, sites }) => ({ ...group, sites, rescalings: this.rescalings.of(group) })),
+      task,
+    );
     task.step('eigenvectors', 'Eigenvectors');
     for (const [index, own] of wanted.entries()) {
-      const coordinates = { ids: ids[index]!, rescalings: rescalings[index]! };
-      await this.values.complete(own.group, own.sites, coordinates, task);
+      await this.values.complete(own.group, own.sites, ids[index]!, task);
       this.complete.add(groupId(own.group));
     }
   }
@@ -107,32 +103,11 @@ export class Fit {
     return groupId({ ...group, dynamics: group.dynamics && this.sites.some((site) => this.dynamics.isRescaled(site)) });
   }
 
-  private async rescalings(
-    { checkpoints, dynamics }: CurvatureGroup,
-    sites: readonly number[],
-    task: Task,
-  ): Promise<Map<number, Rescaling>> {
-    const found = new Map<number, Rescaling>();
-    for (const site of dynamics ? sites : []) {
-      const moments: GradientMoments[] = [];
-      for (const checkpoint of this.dynamics.isAdam ? checkpoints : []) {
-        moments.push(await this.moments.read(checkpoint, site, task));
-      }
-      const rescaling = this.dynamics.rescaling(site, moments);
-      if (rescaling) found.set(site, rescaling);
-    }
-    return found;
-  }
-
   private async read(group: CurvatureGroup, site: number): Promise<EkfacFactor | undefined> {
     const values = await this.values.read(group, site);
-    const basis = values && (await this.bases.eigenbasis(site, values.ids, values.rescaling));
+    const basis = values && (await this.bases.eigenbasis(site, values.ids, this.rescalings.of(group).get(site)));
     if (!basis) return undefined;
     const factor = { ...basis, eigenvalues: values.eigenvalues };
     return group.dynamics ? { ...factor, decay: this.dynamics.decay(site, factor) } : factor;
   }
-}
-
-function checkpointsOf(wanted: readonly { readonly group: CurvatureGroup }[]): readonly number[] {
-  return [...new Set(wanted.flatMap(({ group }) => group.checkpoints))].sort((a, b) => a - b);
 }

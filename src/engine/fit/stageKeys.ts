@@ -26,16 +26,16 @@ export class StageKeys {
     return this.key('moments', [checkpoint], site);
   }
 
-  /** @param dynamics what the coordinates depend on; undefined for the parameters' own */
-  eigenvalues(checkpoints: readonly number[], dynamics: unknown, site: number): Promise<StageKey> {
-    return this.key('eigenvalues', checkpoints, site, dynamics);
+  /** @param coordinates a hash of them; undefined for the parameters' own */
+  eigenvalues(checkpoints: readonly number[], coordinates: string | undefined, site: number): Promise<StageKey> {
+    return this.key('eigenvalues', checkpoints, site, coordinates);
   }
 
   private async key(
     kind: StageKey['kind'],
     checkpoints: readonly number[],
     site: number,
-    more?: unknown,
+    more?: string,
   ): Promise<StageKey> {
     const hash = await this.run.hash(kind, checkpoints, more);
     return { kind, hash: this.hashText(`${hash}\n${this.ids[site]}`) };

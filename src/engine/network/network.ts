@@ -4,6 +4,7 @@ import type { Subject } from '../../curvature/subject';
 import type { ModelBinding } from '../../formats/bind';
 import { layerTensorsOf } from '../../formats/binding/expression';
 import { isStatistic } from '../../formats/binding/names';
+import type { TensorRef } from '../../formats/tensor';
 import { encodeModel } from '../../onnx/encode';
 import type { Model } from '../../onnx/graph';
 import type { Feeds, Runtime, Session } from '../../onnx/runtime';
@@ -21,7 +22,7 @@ import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
 import { withFrozen } from './frozen';
 import { affordableBatch, subjectOf } from './subject';
-import { bind, bindingProblems, loadOutputScales, loadWeights } from './weights';
+import { bind, bindingProblems, loadCompanions, loadOutputScales, loadWeights } from './weights';
 
 /** Where gradients run, and why there. */
 export interface Device {
@@ -182,6 +183,11 @@ export class Network {
     const run = { ...this.run, checkpoints: [checkpoint] };
     const scales = await loadOutputScales(run, host, binding.bindings, 0);
     return { ...(await loadWeights(run, host, binding.bindings, 0)), ...scaleFeeds(this.sites, scales) };
+  }
+
+  /** What training kept for each element of its parameters, by their tensors' names, as the weights of the graph lie. */
+  companions(tensors: ReadonlyMap<string, TensorRef>): Promise<Feeds> {
+    return loadCompanions(this.run, this.binding.bindings, tensors);
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */

@@ -1,8 +1,9 @@
 import { type Binding, bindModel, type CheckpointSeries, type ModelBinding } from '../../formats/bind';
 import { apply, outputScale, type ReadValues } from '../../formats/binding/apply';
+import { arrangement, layerTensorsOf } from '../../formats/binding/expression';
 import type { Files } from '../../formats/bytes';
 import { openCheckpoint } from '../../formats/checkpoints';
-import { formatDims, readFloat32 } from '../../formats/tensor';
+import { formatDims, readFloat32, type TensorRef } from '../../formats/tensor';
 import type { Feeds, Tensor } from '../../onnx/runtime';
 import { WhenceError } from '../../protocol/errors';
 import type { Checkpoint, Problem } from '../../protocol/model';
@@ -93,6 +94,27 @@ export async function loadOutputScales(
     if (scale) scales.set(initializer, scale);
   }
   return scales;
+}
+
+/**
+ * Numbers that training kept for each element of its parameters, second moments for one, as values of the graph's weights: by the
+ * way that the parameters themselves take into the graph, without what is computed with them on it. Weights that have none
+ * are missing.
+ */
+export async function loadCompanions(
+  run: OpenRun,
+  bindings: readonly Binding[],
+  tensors: ReadonlyMap<string, TensorRef>,
+): Promise<Feeds> {
+  const feeds: Record<string, Tensor> = {};
+  const read: ReadValues = (name) => readFloat32(tensors.get(name)!);
+  for (const { initializer, value } of bindings) {
+    const moved = arrangement(value);
+    if (!moved || !layerTensorsOf(moved).every((name) => tensors.has(name))) continue;
+    const { dims } = run.model.graph.initializers.get(initializer)!;
+    feeds[initializer] = { dtype: 'float32', dims, data: await apply(moved, read) };
+  }
+  return feeds;
 }
 
 async function readerAt(run: OpenRun, host: EngineHost, checkpoint: number): Promise<ReadValues> {

@@ -104,6 +104,29 @@ export function dimsOf(expression: Expression): readonly number[] {
   }
 }
 
+/**
+ * How an expression moves the elements of its layer's tensors about, without the numbers that it multiplies or adds; undefined
+ * where there is no such tensor.
+ */
+export function arrangement(expression: Expression): Expression | undefined {
+  switch (expression.kind) {
+    case 'tensor':
+      return expression;
+    case 'shifted':
+    case 'folded-weight':
+    case 'folded-bias':
+      return expression.of && arrangement(expression.of);
+    case 'concat': {
+      const parts = expression.of.flatMap((part) => arrangement(part) ?? []);
+      return parts.length === expression.of.length ? { ...expression, of: parts } : undefined;
+    }
+    default: {
+      const of = arrangement(expression.of);
+      return of && { ...expression, of };
+    }
+  }
+}
+
 /** Names of the tensors that an expression reads, each once: the layer's own first, in the order of the expression. */
 export function tensorsOf(expression: Expression): readonly string[] {
   return [...new Set([...layerTensorsOf(expression), ...normalizationTensorsOf(expression)])];

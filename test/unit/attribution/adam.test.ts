@@ -29,6 +29,20 @@ describe.for(runs)('%s', (name) => {
     }
   });
 
+  test("is told by the optimizer's own second moments too", async () => {
+    const run = await openFixture(`adam/${name}`, (config) => ({ ...config, checkpoints: 'states/step-*.pt' }));
+    try {
+      const scores = await marginScores(run.loaded, 'source');
+      const exact = await goldenArray(run.folder, 'exact');
+      const r = pearson(scores, exact);
+      console.log(`${name} rescaled, state kept ${r.toFixed(3)}`);
+      expect(relativeError(scores, await goldenArray(run.folder, 'rescaled-state'))).toBeLessThanOrEqual(1e-4);
+      expect(r).toBeGreaterThanOrEqual(0.9);
+    } finally {
+      await closeFixture(run);
+    }
+  });
+
   test("is not told by SGD's form", async () => {
     const run = await openFixture(`adam/${name}`, asSgd);
     try {
