@@ -33,6 +33,24 @@ export interface PictureReader {
   decode(index: number): Promise<Pixels>;
 }
 
+/** Examples as texts, before a tokenizer made ids of them. */
+export interface TextReader {
+  /** Texts `from` to `to - 1`. */
+  read(from: number, to: number): Promise<readonly string[]>;
+  /** How many texts from `from` on make a read of handy size. */
+  blockEnd(from: number): number;
+  /**
+   * Where the texts are no examples of their own: their tokens are put end to end, those of so many texts `together`, and cut
+   * into examples of `length` tokens; what is left over at the end is left out.
+   */
+  readonly blocks?: {
+    readonly length: number;
+    readonly together: number;
+    /** Whether the texts are the bytes of the file, all of them. */
+    readonly isWhole: boolean;
+  };
+}
+
 /** Examples of one file (or pair of files), by index. */
 export interface Dataset {
   readonly format: string;
@@ -48,6 +66,8 @@ export interface Dataset {
   readonly tokenLabels?: string;
   /** The examples as pictures, where they are such: what can be resized and cropped. */
   readonly pictures?: PictureReader;
+  /** The examples as texts, where they are such: what `tokenizedDataset` makes arrays of. */
+  readonly texts?: TextReader;
   /** Class names, where the file's labels are names and not numbers. */
   readonly classes?: readonly string[];
   /** All labels by index; NaN where the file holds none. */

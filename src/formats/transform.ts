@@ -2,12 +2,15 @@ import { WhenceError } from '../protocol/errors';
 import type { LayoutConfig } from './arrangement';
 import type { PictureConfig } from './images/prepare';
 import { elementCount, formatDims } from './tensor';
+import type { TokenizerConfig } from './tokenizer/config';
 
 /**
  * What was done to raw features before the model: pictures were drawn and laid out (see `preparedDataset`), then
  * `(x * scale - mean) / std`, one number or one per channel or column.
  */
 export interface PreprocessConfig extends PictureConfig, LayoutConfig {
+  /** For texts, which nothing else here is done to. */
+  readonly tokenizer?: TokenizerConfig;
   readonly scale?: number;
   readonly mean?: number | readonly number[];
   readonly std?: number | readonly number[];

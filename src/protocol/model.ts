@@ -14,8 +14,10 @@ export interface Location {
   readonly line?: number;
   /** Counted from 1, in tables that are no text (Parquet, Arrow), within the file. */
   readonly row?: number;
-  /** Where the example's values begin, in files of arrays. */
+  /** Where the example's values begin, in files of arrays and in texts that are cut into blocks. */
   readonly byte?: number;
+  /** Where they end, in such texts. */
+  readonly endByte?: number;
 }
 
 /** What of an example can be shown. Pixels are row-major, `channels` values of 0..255 each. */
@@ -28,7 +30,12 @@ export type Preview =
       readonly pixels: Uint8Array;
     }
   | { readonly kind: 'row'; readonly columns: readonly string[]; readonly values: readonly string[] }
-  | { readonly kind: 'text'; readonly text: string };
+  | {
+      readonly kind: 'text';
+      readonly text: string;
+      /** [start, end) of each token in UTF-16 units of `text`, where the model reads tokens of it. */
+      readonly tokens?: readonly (readonly [number, number])[];
+    };
 
 /** A class index for classifiers, a number for regressions. */
 export type Label = number;

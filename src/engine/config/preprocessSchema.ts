@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { interpolations } from '../../formats/images/resample';
 import { number, optional, truth } from './schemaParts';
+import { tokenizerSchema } from './tokenizerSchema';
 
 const channels = ['rgb', 'bgr', 'grey'] as const;
 const layouts = ['chw', 'hwc'] as const;
@@ -19,6 +20,7 @@ const notZero = z.refine<number | number[]>(
 /** `preprocess`, its keys in the order in which they act. */
 export const preprocessSchema = z.strictObject(
   {
+    tokenizer: optional('preprocess.tokenizer', tokenizerSchema),
     channels: optional('preprocess.channels', z.enum(channels, oneOf(channels))),
     resize: optional('preprocess.resize', side()),
     interpolation: optional('preprocess.interpolation', z.enum(interpolations, oneOf(interpolations))),

@@ -98,6 +98,7 @@ export class ModelExamples {
     if (from === 'labels') return Float32Array.from(rows, (index) => this.dataset.labels[index]! || 0);
     if (from === 'zeros') return new Float32Array(rows.length * elementCount(dims));
     if (from === 'mask') return this.mask(rows);
+    if (from === 'positions') return repeated(range(0, elementCount(dims)), rows.length);
     if (from !== 'features') return this.array(from.array, elementCount(dims), rows);
     const width = elementCount(dims);
     if (!this.keepsFeatures) return this.transformed(rows);
@@ -172,6 +173,12 @@ function inputTensor({ dtype, dims }: InputSource, size: number, values: Float32
     all,
     Array.from(values, (value) => (dtype === 'bool' ? Number(value !== 0) : value)),
   );
+}
+
+function repeated(values: readonly number[], times: number): Float32Array {
+  const result = new Float32Array(values.length * times);
+  for (let time = 0; time < times; time++) result.set(values, time * values.length);
+  return result;
 }
 
 export function range(from: number, to: number): number[] {

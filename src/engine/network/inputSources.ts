@@ -13,8 +13,8 @@ export interface InputSource {
   readonly dtype: InputType;
   /** Shape of one example as the model takes it. */
   readonly dims: readonly number[];
-  /** The data set's features, preprocessed; its labels; one of its arrays by name; 1 for tokens and 0 for padding; zeros. */
-  readonly from: 'features' | 'labels' | 'mask' | 'zeros' | { readonly array: string };
+  /** The data set's features, preprocessed; its labels; one of its arrays by name; 1 for tokens and 0 for padding; 0, 1, 2, ... along the sequence; zeros. */
+  readonly from: 'features' | 'labels' | 'mask' | 'positions' | 'zeros' | { readonly array: string };
 }
 
 export type InputType = 'float32' | 'int64' | 'int32' | 'bool';
@@ -34,6 +34,7 @@ const inputTypes: readonly DType[] = ['float32', 'int64', 'int32', 'bool'];
 /** Inputs that mean nothing where the data do not hold them (BERT's segments). */
 const zeroInputs = /token_type|segment/i;
 const maskNames = /mask/i;
+const positionNames = /position_?ids/i;
 
 /**
  * What fills each input of the run's model: the array that `inputs` of whence.json names or that is called like the input, a
@@ -70,15 +71,19 @@ export function inputSources(run: Pick<OpenRun, 'inputs' | 'splits' | 'config' |
     }
     const sequence = arrays.find(({ dims }) => dims.length === 1);
     if (sequence && isDerived(input)) {
-      const from = zeroInputs.test(input.name) ? ('zeros' as const) : ('mask' as const);
-      return { name: input.name, dtype, dims: arrayDims(input, sequence.name, run), from };
+      return { name: input.name, dtype, dims: arrayDims(input, sequence.name, run), from: derivation(input) };
     }
     throw unfilled(input, train, run);
   });
 }
 
 function isDerived({ name }: ValueInfo): boolean {
-  return zeroInputs.test(name) || maskNames.test(name);
+  return zeroInputs.test(name) || maskNames.test(name) || positionNames.test(name);
+}
+
+function derivation({ name }: ValueInfo): 'mask' | 'positions' | 'zeros' {
+  if (positionNames.test(name)) return 'positions';
+  return zeroInputs.test(name) ? 'zeros' : 'mask';
 }
 
 function inputType(input: ValueInfo, { model }: Pick<OpenRun, 'model'>): InputType {

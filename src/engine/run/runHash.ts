@@ -31,6 +31,7 @@ export function runHash(
       trainFiles: await datasetState(train, folder, files),
       classes: config.classes,
       preprocess: config.preprocess,
+      tokenizer: await Promise.all(tokenizerFiles(config, folder, files).map((path) => files.hashFile(path))),
       inputs: config.inputs,
       sites: config.sites,
       loss: config.loss,
@@ -56,8 +57,12 @@ export async function runFingerprint(
 ): Promise<string> {
   const data = await Promise.all(Object.values(config.data).map((split) => datasetState(split, folder, files)));
   const log = config.log === undefined ? [] : [resolvePath(folder, config.log, files)];
-  const paths = [path, ...others, ...log];
+  const paths = [path, ...others, ...log, ...tokenizerFiles(config, folder, files)];
   const hashes = await Promise.all(paths.map(async (file) => `${file}\n${await files.hashFile(file)}`));
   const places = Object.values(config.data).flatMap((split) => datasetFiles(split, folder, files));
   return files.hashBytes([new TextEncoder().encode([...hashes, ...places, ...data.flat()].join('\n'))]);
+}
+
+function tokenizerFiles({ preprocess }: RunConfig, folder: string, files: Files): string[] {
+  return preprocess?.tokenizer ? [resolvePath(folder, preprocess.tokenizer.file, files)] : [];
 }

@@ -1,7 +1,10 @@
 import type { Files } from '../../formats/bytes';
 import type { Dataset } from '../../formats/dataset';
-import { openDataset } from '../../formats/datasets';
+import { openDataset, resolvePath } from '../../formats/datasets';
 import { checkLabels } from '../../formats/datasets/labels';
+import { needsTokenizer } from '../../formats/datasets/textColumn';
+import { tokenizedDataset } from '../../formats/tokenized';
+import { openTokenizer, type Tokenizer } from '../../formats/tokenizer/tokenizer';
 import { WhenceError } from '../../protocol/errors';
 import type { LossKind } from '../../protocol/model';
 import type { RunConfig } from '../config/config';
@@ -9,12 +12,30 @@ import type { OpenRun } from './openRun';
 
 /** A run's splits by name, the training one first. */
 export async function openSplits(config: RunConfig, folder: string, files: Files): Promise<Map<string, Dataset>> {
-  const train = await openDataset(config.data.train!, folder, files, config.classes);
+  const open = splitOpener(config, folder, files);
+  const train = await open('train', config.classes);
   const splits = new Map([['train', train]]);
-  for (const [name, own] of Object.entries(config.data)) {
-    if (name !== 'train') splits.set(name, await openDataset(own, folder, files, config.classes ?? train.classes));
+  for (const name of Object.keys(config.data)) {
+    if (name !== 'train') splits.set(name, await open(name, config.classes ?? train.classes));
   }
   return splits;
+}
+
+/** Opens splits by their names as the run reads them: texts as token ids, by the tokenizer that the configuration names. */
+export function splitOpener(
+  { data, preprocess }: Pick<RunConfig, 'data' | 'preprocess'>,
+  folder: string,
+  files: Files,
+): (name: string, classes: readonly string[] | undefined) => Promise<Dataset> {
+  const config = preprocess?.tokenizer;
+  let tokenizer: Promise<Tokenizer> | undefined;
+  return async (name, classes) => {
+    const dataset = await openDataset(data[name]!, folder, files, classes);
+    if (!dataset.texts) return dataset;
+    if (!config) throw needsTokenizer(dataset.files[0]!);
+    tokenizer ??= files.open(resolvePath(folder, config.file, files)).then(openTokenizer);
+    return tokenizedDataset(dataset, { tokenizer: await tokenizer, config });
+  };
 }
 
 /** Whether every token of an example has a label of its own. */

@@ -1,6 +1,6 @@
 import type { Files } from '../../formats/bytes';
 import type { Dataset } from '../../formats/dataset';
-import { datasetFiles, openDataset } from '../../formats/datasets';
+import { datasetFiles } from '../../formats/datasets';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { WorkspaceReport } from '../../protocol/engineApi';
 import { toErrorData } from '../../protocol/errors';
@@ -9,6 +9,7 @@ import { parseConfig } from '../config/config';
 import { lossOf } from '../config/lossConfig';
 import { findCheckpoints } from '../run/checkpointFiles';
 import { describeRun, openRun, readConfig } from '../run/openRun';
+import { splitOpener } from '../run/splits';
 import { type Discovery, discover } from './discover';
 import { propose } from './propose';
 
@@ -34,8 +35,9 @@ export async function findUse(
     const home = files.dirname(config);
     for (const [split, own] of Object.entries(parsed.data)) {
       if (!datasetFiles(own, home, files).includes(file)) continue;
-      const train = split === 'train' ? undefined : await openDataset(parsed.data.train!, home, files, parsed.classes);
-      const dataset = await openDataset(own, home, files, parsed.classes ?? train?.classes);
+      const open = splitOpener(parsed, home, files);
+      const train = split === 'train' ? undefined : await open('train', parsed.classes);
+      const dataset = await open(split, parsed.classes ?? train?.classes);
       return { config, split, dataset };
     }
   }

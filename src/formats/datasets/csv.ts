@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { type CsvFile, openCsv } from '../csv';
 import type { Dataset } from '../dataset';
+import { csvTexts, findTextColumn } from './csvTexts';
 import { checkIndices, neighbours } from './indices';
 import { findLabelName, LabelEncoder } from './labels';
 
@@ -25,6 +26,8 @@ export async function openCsvDataset(
   classes?: readonly string[],
 ): Promise<Dataset> {
   const csv = await openCsv(source);
+  const text = await findTextColumn(csv, columns);
+  if (text !== undefined) return csvTexts(csv, text, columns.label, classes);
   const label = labelColumn(csv, columns.label);
   const featureColumns = columns.features
     ? columns.features.map((name) => columnNamed(csv, name))
@@ -105,7 +108,7 @@ function labelColumn(csv: CsvFile, wanted: string | undefined): number {
   return name === undefined ? csv.columns.length - 1 : csv.columns.indexOf(name);
 }
 
-function columnNamed(csv: CsvFile, name: string): number {
+export function columnNamed(csv: CsvFile, name: string): number {
   const index = csv.columns.indexOf(name);
   if (index >= 0) return index;
   const shown = csv.columns.slice(0, 20).join(', ');

@@ -6,6 +6,7 @@ import { type ArrayKeys, ArrayReader, type Place, parseArray, type Row } from '.
 import { checkIndices, neighbours } from './indices';
 import { LabelEncoder } from './labels';
 import { findKeys, type ReadKeys, type RecordKeys } from './recordKeys';
+import { findTextKey, textRecords } from './textRecords';
 
 /** Examples as records of named values, whatever the file: one JSON object a line, rows of Parquet or of Arrow. */
 export interface Records {
@@ -45,6 +46,8 @@ export async function recordsDataset(
   classes: readonly string[] | undefined,
 ): Promise<Dataset> {
   const first = (await records.rows(0, 1))[0]!;
+  const textKey = findTextKey(first, keys);
+  if (textKey !== undefined) return textRecords(records, textKey, keys, classes);
   const found = findKeys(first, keys, records.place(0));
   const { label, tokenLabels, arrays } = found;
   const own = classes ?? (label === undefined ? undefined : records.classNames(label));

@@ -25,7 +25,8 @@ const open = (name: string) =>
  * Where SentencePiece's table drops characters at the very beginning of a text, the library forgets them, and all of its
  * offsets are too small by their number; ours are right.
  */
-const forgets = (name: string, text: string) => name === 't5' && ['\u0001', '\u001f', '\u007f'].includes(text.charAt(0));
+const forgets = (name: string, text: string) =>
+  name === 't5' && ['\u0001', '\u001f', '\u007f'].includes(text.charAt(0));
 
 /** The limit that the file itself sets, which the library keeps. */
 const maxLengths: Readonly<Record<string, number>> = { bert: 24, 'bert-cased': 24 };
