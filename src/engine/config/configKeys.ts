@@ -58,6 +58,18 @@ export const configKeys = {
       "The classes' names in the order of the model's outputs. Label names in the data are looked up here. Default: the names in the training data, sorted.",
     example: ['cat', 'dog'],
   },
+  'data.*.examples': {
+    description:
+      'What the examples of a text are: its lines, blocks of the tokens of the whole file, or blocks of the tokens of its lines, a thousand lines at a time, as run_clm.py of transformers cuts them.',
+    example: 'blocks',
+    default: 'lines',
+  },
+  'data.*.blockLength': { description: 'Tokens of a block.', example: 128, default: 1024 },
+  'data.*.lineBreaks': {
+    description: 'For blocks of lines: whether each line keeps its line break.',
+    example: false,
+    default: true,
+  },
   preprocess: {
     description:
       'What the training script did to raw features, in this order whatever that of the keys: channels, resize, crop, transpose, layout, then (x * scale - mean) / std, or standardize.',
@@ -114,6 +126,38 @@ export const configKeys = {
     description: "Which keys of the data fill the model's inputs, where they are not called alike.",
     example: { input_ids: 'tokens' },
     default: {},
+  },
+  'preprocess.tokenizer': {
+    description: 'How texts became token ids.',
+    example: { file: 'tokenizer.json', maxLength: 128 },
+  },
+  'preprocess.tokenizer.file': {
+    description: 'A tokenizer.json, as tokenizer.save_pretrained of transformers writes it.',
+    example: 'tokenizer.json',
+  },
+  'preprocess.tokenizer.maxLength': {
+    description:
+      'Tokens of an example at most, special ones included. Default: what tokenizer.json says, else all of them.',
+    example: 128,
+  },
+  'preprocess.tokenizer.truncation': {
+    description: 'Which end of longer examples is cut off: right or left.',
+    example: 'left',
+    default: 'right',
+  },
+  'preprocess.tokenizer.padding': {
+    description: 'How long shorter examples are filled up: as the longest of all, or max (to maxLength).',
+    example: 'max',
+    default: 'longest',
+  },
+  'preprocess.tokenizer.addSpecialTokens': {
+    description: "Whether the tokenizer's template ([CLS] ... [SEP]) is filled.",
+    example: false,
+    default: true,
+  },
+  'preprocess.tokenizer.endToken': {
+    description: 'A token that training put after every text.',
+    example: '<|endoftext|>',
   },
   'inputs.*': { description: 'The key of the data that fills this input.', example: 'tokens' },
   loss: {

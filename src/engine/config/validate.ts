@@ -1,12 +1,13 @@
 import { findNodeAtLocation, type JSONPath, parseTree } from 'jsonc-parser';
 import type { Files } from '../../formats/bytes';
-import { datasetFiles, openDataset, resolvePath } from '../../formats/datasets';
+import { datasetFiles, resolvePath } from '../../formats/datasets';
+import { openTokenizer } from '../../formats/tokenizer/tokenizer';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
 import { listCheckpoints } from '../run/checkpointFiles';
 import { customLossOf } from '../run/customLoss';
 import { readRunModel } from '../run/runModel';
-import { checkSplit } from '../run/splits';
+import { checkSplit, splitOpener } from '../run/splits';
 import { readTrainingLog } from '../run/trainingLog';
 import { readTrajectory } from '../run/trajectory';
 import { parseConfig } from './config';
@@ -68,14 +69,24 @@ export async function validateConfig(path: string, text: string, files: Files): 
 
   let classes = config.classes;
   const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
+  const tokenizer = config.preprocess?.tokenizer;
+  if (tokenizer) {
+    const place = ['preprocess', 'tokenizer', 'file'];
+    const opened = await check(place, async () =>
+      openTokenizer(await files.open(resolvePath(folder, tokenizer.file, files))),
+    );
+    // Texts without their tokenizer say the same again.
+    if (!opened) return found;
+  }
   for (const [name, split] of splits) {
+  const open = splitOpener(config, folder, files);
     const missing = await missingFiles(datasetFiles(split, folder, files), files);
     const keys = split.format === 'idx' ? ['images', 'labels'] : ['file'];
     for (const index of missing) {
       await check(['data', name, keys[index]!], () => files.open(datasetFiles(split, folder, files)[index]!));
     }
     if (missing.length > 0) continue;
-    const dataset = await check(['data', name], () => openDataset(split, folder, files, classes));
+    const dataset = await check(['data', name], () => open(name, classes));
     if (name === 'train') classes ??= dataset?.classes;
     const outputs = model?.outputs ?? classes?.length;
     if (dataset) await check(['data', name], async () => checkSplit(name, dataset, loss, outputs));
