@@ -38,8 +38,8 @@ export async function findRun(session: CommandSession, folder: string, name: str
 }
 
 /** Writes a proposal's `whence.json`, completed by running the model; never over one that is there. */
-export async function writeProposal(session: CommandSession, { config }: Proposal): Promise<void> {
-  const { text, problems } = await session.engine.setUp({ config }, session.call);
+export async function writeProposal(session: CommandSession, { config, folder }: Proposal): Promise<void> {
+  const { text, problems } = await session.engine.setUp({ config, folder }, session.call);
   try {
     await writeFile(config, text, { flag: 'wx' });
   } catch (cause) {

@@ -56,8 +56,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
   return {
     inspect: ({ folder }, { signal }) => inspectFolder(folder, files, signal),
-    setUp: ({ config, optimizer }, context) =>
-      takeTurns(context.signal, () => completeProposal(config, optimizer, host, new Task(context))),
+    setUp: (request, context) => takeTurns(context.signal, () => completeProposal(request, host, new Task(context))),
     validate: ({ config, text }) => validateConfig(config, text, files),
     async findUse({ folder, file }, { signal }) {
       const use = await findUse(folder, file, files, signal);

@@ -23,7 +23,7 @@ export async function setUp(runs: Runs, engine: Engine, progress: TreeProgress, 
   const proposal = (config && runs.findProposal(config)) || (await chooseProposal(proposals));
   if (!proposal) return;
   await vscode.commands.executeCommand('whence.runs.focus', { preserveFocus: true });
-  const found = await progress.run((options) => engine.setUp({ config: proposal.config }, options));
+  const found = await progress.run((options) => engine.setUp({ config: proposal.config, folder: proposal.folder }, options));
   const uri = vscode.Uri.file(proposal.config);
   // Someone may have written one meanwhile: it is opened, never replaced.
   if (!(await exists(uri))) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(found.text));

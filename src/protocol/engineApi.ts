@@ -26,6 +26,8 @@ export interface Question {
 export interface Proposal {
   /** Where `whence.json` would go. */
   readonly config: string;
+  /** The folder that was looked through. */
+  readonly folder: string;
   /** Its text, commented where something was guessed. */
   readonly text: string;
   readonly model?: string;
@@ -194,6 +196,8 @@ export interface EngineApi {
    */
   setUp(request: {
     readonly config: string;
+    /** The proposal's: where the run's data may lie beside it. Default: the run's own. */
+    readonly folder?: string;
     /** The answer to the proposal's question; without one its guess stands. */
     readonly optimizer?: string;
   }): Promise<{ readonly text: string; readonly problems: readonly Problem[] }>;

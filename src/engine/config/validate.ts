@@ -57,7 +57,9 @@ export async function validateConfig(path: string, text: string, files: Files): 
   if (log !== undefined)
     await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
   if (found.length === before) {
-    const trajectory = await check(['checkpoints'], () => readTrajectory(config, path, files));
+    const trajectory = await check(['checkpoints'], () =>
+      readTrajectory(config, path, files, model && [...model.model.graph.initializers.keys()]),
+    );
     const range = rangeOf(findNodeAtLocation(root, ['optimizer']) ?? root);
     // What lies in other files has no place in this text.
     const own = (trajectory?.problems ?? []).filter(({ file, severity }) => file === path && severity !== 'info');
@@ -67,8 +69,6 @@ export async function validateConfig(path: string, text: string, files: Files): 
   const loss = lossOf(config.loss).kind;
   if (model) await check(['loss', 'model'], () => customLossOf(config, folder, model, files));
 
-  let classes = config.classes;
-  const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
   const tokenizer = config.preprocess?.tokenizer;
   if (tokenizer) {
     const place = ['preprocess', 'tokenizer', 'file'];
@@ -78,8 +78,10 @@ export async function validateConfig(path: string, text: string, files: Files): 
     // Texts without their tokenizer say the same again.
     if (!opened) return found;
   }
-  for (const [name, split] of splits) {
+  let classes = config.classes;
   const open = splitOpener(config, folder, files);
+  const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
+  for (const [name, split] of splits) {
     const missing = await missingFiles(datasetFiles(split, folder, files), files);
     const keys = split.format === 'idx' ? ['images', 'labels'] : ['file'];
     for (const index of missing) {

@@ -29,15 +29,19 @@ export async function listCheckpoints(
   });
 }
 
-/** A run's checkpoints, ascending by step. */
+/**
+ * A run's checkpoints, ascending by step.
+ * @param order names of the model's parameters in its order, for optimizers that count them
+ */
 export async function findCheckpoints(
   pattern: string | readonly string[],
   folder: string,
   files: Files,
+  order?: readonly string[],
 ): Promise<SavedCheckpoint[]> {
   const found: SavedCheckpoint[] = [];
   for (const file of await listCheckpoints(pattern, folder, files)) {
-    const state = await readTrainingState(file, files);
+    const state = await readTrainingState(file, files, order);
     const saved = savedAt(file, state);
     if (!saved) {
       throw new WhenceError(

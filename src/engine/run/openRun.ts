@@ -73,7 +73,7 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
   const { model } = custom ?? read;
   const inputs = custom ? [...read.inputs, custom.target] : read.inputs;
   const modelFiles = [model.file, ...externalFiles(model, files), ...lossFiles(config, folder, files)];
-  const trajectory = await readTrajectory(config, path, files);
+  const trajectory = await readTrajectory(config, path, files, [...read.model.graph.initializers.keys()]);
   const { checkpoints, optimizer, secondMoments } = trajectory;
   const splits = await openSplits(config, folder, files);
   const classes = config.classes ?? splits.get('train')!.classes ?? [];

@@ -68,13 +68,19 @@ export interface Trajectory {
 /**
  * Reads a run's trajectory. Learning rates come from the first that has any: the log that `whence.json` names, the log that
  * the last checkpoint holds, the optimizer's state in each checkpoint, the constant in `whence.json`.
+ * @param order names of the model's parameters in its order, for optimizers that count them
  * @throws WhenceError `config-invalid` where nothing tells the learning rate or a step
  */
-export async function readTrajectory(config: RunConfig, path: string, files: Files): Promise<Trajectory> {
+export async function readTrajectory(
+  config: RunConfig,
+  path: string,
+  files: Files,
+  order?: readonly string[],
+): Promise<Trajectory> {
   const folder = files.dirname(path);
   const logFile = config.log === undefined ? undefined : resolvePath(folder, config.log, files);
   const log = logFile === undefined ? undefined : await readTrainingLog(await files.open(logFile));
-  const saved = await findCheckpoints(config.checkpoints, folder, files);
+  const saved = await findCheckpoints(config.checkpoints, folder, files, order);
   const rates = ratesOf(log, saved, config.optimizer.learningRate);
   if (!rates) {
     throw new WhenceError('config-invalid', 'The learning rate is known from no log, no checkpoint and no constant.', {
@@ -95,14 +101,18 @@ export async function readTrajectory(config: RunConfig, path: string, files: Fil
     optimizer,
     rates,
     ...(last.state.writer === undefined ? {} : { writer: last.state.writer }),
-    secondMoments: async (checkpoint) => momentsOf(saved[checkpoint]?.file, files),
+    secondMoments: async (checkpoint) => momentsOf(saved[checkpoint]?.file, files, order),
     problems: [...stateProblems(saved, path), ...rateProblems(rates, config, path), ...problems],
   };
 }
 
 /** Read when they are asked for: states are twice as large as the weights, and their references need open files. */
-async function momentsOf(file: string | undefined, files: Files): Promise<SecondMoments | undefined> {
-  const state = file === undefined ? undefined : await readTrainingState(file, files);
+async function momentsOf(
+  file: string | undefined,
+  files: Files,
+  order: readonly string[] | undefined,
+): Promise<SecondMoments | undefined> {
+  const state = file === undefined ? undefined : await readTrainingState(file, files, order);
   const { secondMoments, updates } = state?.optimizer ?? {};
   return secondMoments && secondMoments.size > 0 && updates ? { tensors: secondMoments, updates } : undefined;
 }

@@ -24,6 +24,8 @@ export interface RunPlan {
   /** Where `whence.json` would go. */
   readonly config: string;
   readonly folder: string;
+  /** The folder that was looked through. */
+  readonly root: string;
   readonly group: CheckpointGroup;
   readonly model?: string;
   readonly log?: TrainingLog;
@@ -108,6 +110,7 @@ async function planRun(
   return {
     config: files.join(folder, 'whence.json'),
     folder,
+    root: found.folder,
     group,
     ...(model === undefined ? {} : { model }),
     ...(log ? { log } : {}),

@@ -95,6 +95,7 @@ export function toProposal(
   }));
   return {
     config: plan.config,
+    folder: plan.root,
     text: config ? render(config, comments) : '',
     ...(plan.model === undefined ? {} : { model: plan.model }),
     checkpoints: plan.group.checkpoints.map(({ file, step }, index) => {

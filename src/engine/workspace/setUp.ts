@@ -1,4 +1,5 @@
 import type { PreprocessConfig } from '../../formats/transform';
+import type { EngineApi } from '../../protocol/engineApi';
 import { WhenceError } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
 import { parseOptimizer, type StatedOptimizer } from '../../protocol/optimizerText';
@@ -14,6 +15,8 @@ import { discover } from './discover';
 import { planRuns, type RunPlan } from './plan';
 import { plannedConfig, preprocessCandidates, toProposal } from './propose';
 
+type SetUpRequest = Parameters<EngineApi['setUp']>[0];
+
 const sampleSize = 500;
 /** What the training script itself says wins against others that fit hardly better. */
 const indifference = 0.03;
@@ -23,22 +26,20 @@ const loggedTail = 0.05;
 /**
  * The `whence.json` text of the run whose configuration would stand at `config`, with the preprocessing under which the
  * last checkpoint's training loss is smallest: training made it small for the inputs that it saw.
- * @param optimizer the answer to the proposal's question
  */
 export async function completeProposal(
-  config: string,
-  optimizer: string | undefined,
+  { config, folder, optimizer }: SetUpRequest,
   host: EngineHost,
   task: Task,
 ): Promise<{ readonly text: string; readonly problems: readonly Problem[] }> {
   const { files } = host;
-  const folder = files.dirname(config);
+  const home = folder ?? files.dirname(config);
   const answers = new Map(optimizer === undefined ? [] : [[config, readAnswer(optimizer)]]);
-  const plans = await planRuns(await discover(folder, files, task.signal), files, task.signal, answers);
+  const plans = await planRuns(await discover(home, files, task.signal), files, task.signal, answers);
   const plan = plans.find((one) => one.config === config);
   if (!plan) {
     throw new WhenceError('not-found', 'Here is no training run that is not set up already.', {
-      file: folder,
+      file: home,
       mend: 'Save checkpoints in training as .safetensors files, or look at the whence.json that is there.',
     });
   }

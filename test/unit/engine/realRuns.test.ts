@@ -1,0 +1,114 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEngine, type EngineHandlers } from '../../../src/engine/engine';
+import { openRun } from '../../../src/engine/run/openRun';
+import { settingsOf } from '../../../src/engine/run/trajectory';
+import { readFloat32 } from '../../../src/formats/tensor';
+import type { Proposal, WorkspaceReport } from '../../../src/protocol/engineApi';
+import { nodeFiles } from '../../../src/worker/nodeFiles';
+import { quietContext, testHost } from '../../support/testHost';
+
+/** What Python saw while it trained these runs; see make.py beside them. */
+interface Expected {
+  readonly steps: readonly number[];
+  /** Of every update. */
+  readonly learningRates: readonly number[];
+  readonly optimizer: object;
+  readonly weightDecay?: Readonly<Record<string, number>>;
+  /** Sums over each parameter at the last checkpoint. */
+  readonly secondMoments?: Readonly<Record<string, number>>;
+}
+
+const fixture = new URL('../../fixtures/runs/', import.meta.url);
+const names = ['trainer', 'lightning', 'loop'] as const;
+
+let folder: string;
+let engine: EngineHandlers;
+let expected: Readonly<Record<string, Expected>>;
+let found: WorkspaceReport;
+
+const configOf = (name: string) => join(folder, name, 'whence.json');
+const proposalOf = (name: string): Proposal => found.proposals.find(({ config }) => config === configOf(name))!;
+
+beforeAll(async () => {
+  expected = JSON.parse(await readFile(new URL('expected.json', fixture), 'utf8'));
+  folder = await mkdtemp(join(tmpdir(), 'whence-real-'));
+  for (const name of [...names, 'data']) await cp(new URL(name, fixture), join(folder, name), { recursive: true });
+  engine = createEngine(await testHost());
+  found = await engine.inspect({ folder }, quietContext());
+  for (const name of names) {
+    const { text } = await engine.setUp({ config: configOf(name), folder }, quietContext());
+    await writeFile(configOf(name), text);
+  }
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+test('a workspace of three real runs shows three runs, and nothing is asked', () => {
+  expect(found.runs).toEqual([]);
+  expect(found.proposals.map(({ config }) => config).sort()).toEqual(names.map(configOf).sort());
+  expect(found.proposals.map(({ question }) => question)).toEqual([undefined, undefined, undefined]);
+  expect(proposalOf('trainer').writer).toBe('transformers Trainer');
+  expect(proposalOf('lightning').writer).toMatch(/^PyTorch Lightning/);
+  expect(found.problems).toEqual([]);
+});
+
+describe.each(names)('the run of %s', (name) => {
+  test('is found with its steps, and the rate of each', () => {
+    const { steps, learningRates } = expected[name]!;
+    const { checkpoints } = proposalOf(name);
+    expect(checkpoints.map(({ step }) => step)).toEqual(steps);
+    for (const { step, learningRate } of checkpoints) {
+      // Schedules take their step between the update and the save: the saved rate is that of the next update.
+      const rates = [learningRates[step - 1]!, learningRates[step] ?? 0];
+      expect(rates.map((rate) => Math.abs(learningRate! - rate))).toContainEqual(expect.closeTo(0, 12));
+    }
+  });
+
+  test('is opened with the optimizer that moved it, and scores its predictions', async () => {
+    const { optimizer, weightDecay } = expected[name]!;
+    const run = await openRun(configOf(name), nodeFiles());
+    expect(run.optimizer).toMatchObject(optimizer);
+    for (const [parameter, decay] of Object.entries(weightDecay ?? {})) {
+      expect([parameter, settingsOf(run.optimizer, parameter).weightDecay]).toEqual([parameter, decay]);
+    }
+    const request = {
+      config: configOf(name),
+      query: { split: 'test', index: 0 },
+      method: 'source',
+      top: 3,
+    } as const;
+    const influence = await engine.attribute(request, quietContext());
+    expect(influence.segments).toHaveLength(3);
+    expect(influence.towards.length + influence.away.length).toBeGreaterThan(3);
+    for (const { score } of [...influence.towards, ...influence.away]) expect(Number.isFinite(score)).toBe(true);
+  });
+
+  test('has the total learning rate of every segment', async () => {
+    const { learningRates } = expected[name]!;
+    const { segments, optimizer } = await openRun(configOf(name), nodeFiles());
+    // The log of transformers is exact; between two checkpoints of the others the schedule has to be guessed.
+    const tolerance = { trainer: 0.02, lightning: 0.04, loop: 0.25 }[name];
+    for (const { from, to, totalLearningRate } of segments) {
+      const total = learningRates.slice(from, to).reduce((sum, rate) => sum + rate, 0) / (1 - optimizer.momentum);
+      expect(Math.abs(totalLearningRate / total - 1)).toBeLessThan(tolerance);
+    }
+  });
+
+  test("has Adam's second moments by the names of the weights", async () => {
+    const { secondMoments, steps } = expected[name]!;
+    const run = await openRun(configOf(name), nodeFiles());
+    const last = await run.secondMoments(steps.length - 1);
+    if (!secondMoments) {
+      expect(last).toBeUndefined();
+      return;
+    }
+    expect(last!.updates).toBe(steps.at(-1));
+    expect([...last!.tensors.keys()].sort()).toEqual(Object.keys(secondMoments).sort());
+    for (const [parameter, sum] of Object.entries(secondMoments)) {
+      const values = await readFloat32(last!.tensors.get(parameter)!);
+      expect(values.reduce((a, b) => a + b, 0) / sum).toBeCloseTo(1, 4);
+    }
+  });
+});
