@@ -1,21 +1,28 @@
 import type { CheckpointQuality, QualityReport } from '../../protocol/engineApi';
 import type { Problem } from '../../protocol/model';
-import { range } from '../network/examples';
 import { predict, predictionOf } from '../network/predictions';
 import type { LoadedRun } from '../run/loadedRun';
 import { isClassifier } from '../run/splits';
 import type { Task } from '../task';
+import { diagnose, mean } from './diagnosis';
+import { diagnosisProblems } from './diagnosisText';
+import { spreadIndices } from './trial';
 
 const sampleSize = 1000;
 /** A loss beyond this many times the logged one (and not both small) means that the model sees other inputs than in training. */
 const tolerance = 1.5;
 const smallLoss = 0.25;
+/** Beyond these, causes are looked for; they are told only where one is found. */
+const doubtfulRatio = 1.15;
+const doubtfulLoss = 0.05;
+/** Without a log: the share of the loss of guessing. */
+const doubtfulGuess = 0.5;
 
 /** The five-second check: accuracy and loss of every checkpoint on a sample of the training data, beside what was logged. */
 export async function checkQuality(loaded: LoadedRun, task: Task): Promise<QualityReport> {
   const { run } = loaded;
   const train = loaded.examples('train');
-  const indices = sample(train.length);
+  const indices = spreadIndices(train.length, sampleSize);
   const { labels } = train.dataset;
   task.expect(run.checkpoints.length * Math.ceil(indices.length / loaded.network.training.batch));
   const checkpoints: CheckpointQuality[] = [];
@@ -32,33 +39,73 @@ export async function checkQuality(loaded: LoadedRun, task: Task): Promise<Quali
       ...(trainingLoss === undefined ? {} : { loggedLoss: trainingLoss }),
     });
   }
+  const doubt = doubtOf(
+    loaded,
+    checkpoints,
+    Float64Array.from(indices, (index) => labels[index]!),
+  );
+  const ofLoss = doubt ? await lossProblems(loaded, doubt, task) : [];
   return {
     examples: indices.length,
     checkpoints,
-    problems: [...loaded.network.bindingProblems, ...uncoveredProblems(loaded), ...lossProblems(loaded, checkpoints)],
+    problems: [...loaded.network.bindingProblems, ...uncoveredProblems(loaded), ...ofLoss],
   };
 }
 
-/** Evenly spread over the split, so that data sorted by class are covered. */
-function sample(length: number): number[] {
-  const count = Math.min(length, sampleSize);
-  return range(0, count).map((i) => Math.floor((i * length) / count));
+/** Whether something may be the matter with a run's inputs, and what was expected of them. */
+interface Doubt {
+  readonly ours: number;
+  /** Mean logged loss, or undefined where nothing was logged. */
+  readonly theirs: number | undefined;
+  /** Whether it is surely wrong, and not only worth a look. */
+  readonly isSure: boolean;
 }
 
-/** Compares means over the checkpoints, since one logged batch is noisy. */
-function lossProblems({ run }: LoadedRun, checkpoints: readonly CheckpointQuality[]): Problem[] {
+/** Compares means over the checkpoints, since one logged batch is noisy; without a log, the last one with guessing. */
+function doubtOf(
+  { run }: LoadedRun,
+  checkpoints: readonly CheckpointQuality[],
+  labels: Float64Array,
+): Doubt | undefined {
   const logged = checkpoints.filter((one) => one.loggedLoss !== undefined);
-  if (logged.length === 0) return [];
-  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-  const ours = mean(logged.map(({ loss }) => loss));
-  const theirs = mean(logged.map(({ loggedLoss }) => loggedLoss!));
-  if (ours <= smallLoss || ours <= tolerance * theirs + smallLoss) return [];
+  if (logged.length > 0) {
+    const ours = mean(logged.map(({ loss }) => loss));
+    const theirs = mean(logged.map(({ loggedLoss }) => loggedLoss!));
+    const isSure = ours > smallLoss && ours > tolerance * theirs + smallLoss;
+    return isSure || ours > doubtfulRatio * theirs + doubtfulLoss ? { ours, theirs, isSure } : undefined;
+  }
+  const ours = checkpoints.at(-1)!.loss;
+  if (!isClassifier(run) || ours <= doubtfulGuess * entropy(labels)) return undefined;
+  return { ours, theirs: undefined, isSure: ours > entropy(labels) && checkpoints.length > 1 };
+}
+
+/** The loss of always predicting the labels' own shares. */
+function entropy(labels: Float64Array): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts.values()].reduce(
+    (sum, count) => sum - (count / labels.length) * Math.log(count / labels.length),
+    0,
+  );
+}
+
+async function lossProblems(loaded: LoadedRun, doubt: Doubt, task: Task): Promise<Problem[]> {
+  const { run, network } = loaded;
+  const last = run.checkpoints.at(-1)!.trainingLoss ?? doubt.theirs;
+  const found = await diagnose(run, network, last, task);
+  const ours = doubt.ours.toFixed(2);
+  const what =
+    doubt.theirs === undefined
+      ? `The last checkpoint's loss on its training data is ${ours}${doubt.isSure ? ': no better than guessing' : ''}.`
+      : `The loss on the training data is ${ours}, but training logged ${doubt.theirs.toFixed(2)}.`;
+  const problems = diagnosisProblems(run, what, found);
+  if (problems.length > 0 || !doubt.isSure) return problems;
   return [
     {
       severity: 'warning',
-      message: `The loss on the training data is ${ours.toFixed(2)}, but training logged ${theirs.toFixed(2)}: the model sees other inputs than in training.`,
+      message: `${what} The model sees other inputs than in training.`,
       file: run.path,
-      mend: 'Check `preprocess` (pixels as 0..255 where the model saw 0..1, another mean or std), the order of `classes`, and that labels and images belong together.',
+      mend: 'None of the usual causes lowers it: check `preprocess`, and that labels and examples belong together.',
     },
   ];
 }
