@@ -4,8 +4,9 @@
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { context } from 'esbuild';
 
-/** ES modules have no `require`, which CommonJS packages inside a bundle call for Node's own modules. */
-const requireBanner = "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);";
+/** ES modules have no `require`, which CommonJS packages inside a bundle call for Node's own modules; some bundled ones import `createRequire` themselves. */
+const requireBanner =
+  "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);";
 
 const common = { bundle: true, logLevel: 'warning', metafile: true, sourcemap: false };
 const node = { ...common, platform: 'node', target: 'node20', external: ['onnxruntime-node', 'vscode'] };

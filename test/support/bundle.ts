@@ -11,7 +11,9 @@ const options: BuildOptions = {
   format: 'esm',
   mainFields: ['module', 'main'],
   external: ['onnxruntime-node'],
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  },
 };
 
 /**

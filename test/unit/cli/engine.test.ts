@@ -12,7 +12,9 @@ let images = '';
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-run-'));
-  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
+  const banner = {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  };
   const common = { bundle: true, platform: 'node', format: 'esm', banner } as const;
   // As esbuild.mjs bundles them.
   const packages = { mainFields: ['module', 'main'], external: ['onnxruntime-node'] };

@@ -28,7 +28,9 @@ beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-cli-'));
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
   const common = { bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' } as const;
-  const banner = { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" };
+  const banner = {
+    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
+  };
   for (const [name, contents] of Object.entries(workers)) {
     const place = join(folder, name);
     buildSync({ ...common, banner, entryPoints: [join(root, 'src/cli/main.ts')], outfile: join(place, 'cli.mjs') });
