@@ -38,25 +38,25 @@ export const configKeys = {
     description: 'The file of labels, for IDX and npy.',
     example: 'data/train-labels-idx1-ubyte.gz',
   },
-  'data.*.file': { description: 'The file of examples, one a row or line.', example: 'data/train.csv' },
+  'data.*.file': {
+    description:
+      'The file of examples, one a row or line; of Parquet, Arrow and CIFAR also a list of the files that are its parts.',
+    example: 'data/train.csv',
+  },
   'data.*.folder': {
     description:
       'The folder of pictures (PNG, JPEG): one folder for each class, as ImageFolder of torchvision, or a table beside them that names files and labels.',
     example: 'data/train',
   },
   'data.*.label': {
-    description: 'The column or key of the label. Default: one called label, target, class or y; in CSV else the last.',
+    description:
+      'The column or key of the label; in npz the name of its array, for CIFAR-100 fine or coarse. Default: one called label, target, class or y; in CSV else the last.',
     example: 'label',
   },
   'data.*.features': {
     description:
-      'The columns that the model takes, in its order; in JSON Lines also the one key that holds an array. Default: all but the label.',
+      'The columns that the model takes, in its order; in JSON Lines, Parquet and Arrow also the one key that holds an array; in npz the name of the array. Default: all but the label.',
     example: ['width', 'height'],
-  },
-  classes: {
-    description:
-      "The classes' names in the order of the model's outputs. Label names in the data are looked up here. Default: the names in the training data, sorted.",
-    example: ['cat', 'dog'],
   },
   'data.*.examples': {
     description:
@@ -69,6 +69,11 @@ export const configKeys = {
     description: 'For blocks of lines: whether each line keeps its line break.',
     example: false,
     default: true,
+  },
+  classes: {
+    description:
+      "The classes' names in the order of the model's outputs. Label names in the data are looked up here. Default: the names in the training data, sorted.",
+    example: ['cat', 'dog'],
   },
   preprocess: {
     description:
@@ -122,11 +127,6 @@ export const configKeys = {
     example: true,
     default: false,
   },
-  inputs: {
-    description: "Which keys of the data fill the model's inputs, where they are not called alike.",
-    example: { input_ids: 'tokens' },
-    default: {},
-  },
   'preprocess.tokenizer': {
     description: 'How texts became token ids.',
     example: { file: 'tokenizer.json', maxLength: 128 },
@@ -158,6 +158,11 @@ export const configKeys = {
   'preprocess.tokenizer.endToken': {
     description: 'A token that training put after every text.',
     example: '<|endoftext|>',
+  },
+  inputs: {
+    description: "Which keys of the data fill the model's inputs, where they are not called alike.",
+    example: { input_ids: 'tokens' },
+    default: {},
   },
   'inputs.*': { description: 'The key of the data that fills this input.', example: 'tokens' },
   loss: {
@@ -220,6 +225,24 @@ export const configKeys = {
     default: 1,
   },
   'optimizer.groups.weightDecay': { description: "The group's weight decay. Default: the optimizer's.", example: 0 },
+  stages: {
+    description:
+      'For trainings that went on with other data, another loss or optimizer, as pre-training and fine-tuning do: the stages in their order. Segments never cross a stage.',
+    example: [
+      { until: 1000, train: 'first' },
+      { until: 1500, train: 'second' },
+    ],
+  },
+  'stages.name': { description: 'What the stage is called.', example: 'fine-tuning' },
+  'stages.until': {
+    description: 'The last step of the stage, counted from the beginning of the first.',
+    example: 1000,
+  },
+  'stages.train': {
+    description: 'The split of `data` that the stage was trained on.',
+    example: 'second',
+    default: 'train',
+  },
   sites: {
     description:
       'Layers that scores cover beside Linear and convolution: embeddings (of up to 4,096 rows), normalizations.',

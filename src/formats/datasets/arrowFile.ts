@@ -2,6 +2,7 @@ import { type Table, tableFromIPC } from '@uwdata/flechette';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { type ByteRange, damagedArrow, walkArrow } from './arrowMessages';
+import { registerArrowCodecs } from './codecs';
 import type { Row } from './exampleArrays';
 import { huggingFaceClasses } from './huggingFaceFeatures';
 import type { TableFile } from './tableRecords';
@@ -14,6 +15,7 @@ const largestBatch = 2 ** 30;
  * Fails with `malformed-file`, `truncated-file`, `unsupported-format`.
  */
 export async function openArrow(source: ByteSource): Promise<TableFile> {
+  registerArrowCodecs();
   const messages = await walkArrow(source);
   const read = ({ offset, length }: ByteRange) => source.read(offset, length);
   const schema = await read(messages.schema);
@@ -93,11 +95,6 @@ function guarded<T>(source: ByteSource, at: number, act: () => T): T {
     return act();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (!/compress|codec/i.test(reason)) throw damagedArrow(source, at, reason);
-    throw new WhenceError('unsupported-format', 'The buffers of this Arrow file are compressed.', {
-      file: source.path,
-      place: `byte ${at}`,
-      mend: 'Write it without compression: for Feather, compression="uncompressed".',
-    });
+    throw damagedArrow(source, at, reason);
   }
 }

@@ -3,12 +3,20 @@ import type { ByteSource, Files } from '../bytes';
 import type { Dataset } from '../dataset';
 import type { DatasetConfig, DatasetFormatName } from '../datasetConfig';
 import { isPicture } from '../images';
+import { isZip } from '../zip';
+import { openArrowDataset } from './arrow';
+import { isArrow } from './arrowMessages';
+import { isCifar, openCifarDataset } from './cifar';
 import { openCsvDataset } from './csv';
 import { openIdxDataset } from './idx';
 import { isIdx } from './idxFile';
 import { imagesState, openImagesDataset } from './images';
 import { openJsonlDataset } from './jsonl';
 import { isNpy, openNpyDataset } from './npy';
+import { openNpzDataset } from './npz';
+import { openParquetDataset } from './parquet';
+import { isParquet } from './parquetFile';
+import { openTextDataset } from './textFile';
 
 export { checkLabels } from './labels';
 
@@ -74,6 +82,14 @@ export const datasetFormats: FormatTable = {
     relocate: (config, map) => ({ ...config, file: map(config.file) }),
     open: async (config, openFile, classes) => openJsonlDataset(await openFile(config.file), config, classes),
   },
+  text: {
+    name: 'text',
+    recognise: (head, name) => /\.(txt|text)(\.gz)?$/i.test(name) && !head.includes(0),
+    describe: (path) => ({ format: 'text', file: path }),
+    paths: ({ file }) => [file],
+    relocate: (config, map) => ({ ...config, file: map(config.file) }),
+    open: async (config, openFile) => openTextDataset(await openFile(config.file), config),
+  },
   npy: {
     name: 'npy',
     recognise: isNpy,
@@ -86,6 +102,48 @@ export const datasetFormats: FormatTable = {
     }),
     open: async ({ file, labels }, openFile, classes) =>
       openNpyDataset(await openFile(file), labels === undefined ? undefined : await openFile(labels), classes),
+  },
+  npz: {
+    name: 'npz',
+    recognise: (head, name) => isZip(head) && /\.npz$/i.test(name),
+    describe: (path) => ({ format: 'npz', file: path }),
+    paths: ({ file }) => [file],
+    relocate: (config, map) => ({ ...config, file: map(config.file) }),
+    open: async (config, openFile, classes) => openNpzDataset(await openFile(config.file), config, classes),
+  },
+  parquet: {
+    name: 'parquet',
+    recognise: isParquet,
+    describe: (path) => ({ format: 'parquet', file: path }),
+    paths: ({ file }) => partPaths(file),
+    relocate: (config, map) => ({ ...config, file: mapParts(config.file, map) }),
+    open: async (config, openFile, classes) =>
+      openParquetDataset(await Promise.all(partPaths(config.file).map(openFile)), config, classes),
+  },
+  arrow: {
+    name: 'arrow',
+    recognise: isArrow,
+    describe: (path) => ({ format: 'arrow', file: path }),
+    paths: ({ file }) => partPaths(file),
+    relocate: (config, map) => ({ ...config, file: mapParts(config.file, map) }),
+    open: async (config, openFile, classes) =>
+      openArrowDataset(await Promise.all(partPaths(config.file).map(openFile)), config, classes),
+  },
+  cifar: {
+    name: 'cifar',
+    recognise: isCifar,
+    describe: (path) => ({ format: 'cifar', file: path }),
+    paths: ({ file }) => partPaths(file),
+    relocate: (config, map) => ({ ...config, file: mapParts(config.file, map) }),
+    async open({ file, label }, openFile, _, { files, resolve }) {
+      const parts = partPaths(file);
+      const folder = files.dirname(resolve(parts[0]!));
+      const beside = async (name: string) => {
+        const path = files.join(folder, name);
+        return (await files.exists(path)) ? files.open(path) : undefined;
+      };
+      return openCifarDataset(await Promise.all(parts.map(openFile)), label, beside);
+    },
   },
   images: {
     name: 'images',
@@ -112,6 +170,14 @@ export async function datasetState(config: DatasetConfig, folder: string, files:
 
 function placeOf(folder: string, files: Files): Place {
   return { files, resolve: (path) => resolvePath(folder, path, files) };
+}
+
+function partPaths(file: string | readonly string[]): readonly string[] {
+  return typeof file === 'string' ? [file] : file;
+}
+
+function mapParts(file: string | readonly string[], map: MapPath): string | readonly string[] {
+  return typeof file === 'string' ? map(file) : file.map(map);
 }
 
 /** The table's entry of a configuration's own format. */
@@ -153,7 +219,7 @@ export async function describeFile(path: string, files: Files): Promise<DatasetC
   if (format) return format.describe(path);
   throw new WhenceError('unsupported-format', 'The file is no data set of a format that Whence reads.', {
     file: path,
-    mend: 'Open an IDX, CSV or JSON Lines file.',
+    mend: `Open a file of one of the formats ${Object.keys(datasetFormats).join(', ')}.`,
   });
 }
 

@@ -1,7 +1,7 @@
 import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadObjects } from 'hyparquet';
 import { parquetReadColumn } from 'hyparquet/src/read.js';
 import type { ByteSource } from '../bytes';
-import { guardedCompressors } from './codecs';
+import { pageCompressors } from './codecs';
 import type { Row } from './exampleArrays';
 import { huggingFaceClasses } from './huggingFaceFeatures';
 import { checkMetadata, checkPages, damaged, type PageLimits } from './parquetChecks';
@@ -20,21 +20,11 @@ export function isParquet(head: Uint8Array): boolean {
  * bytes say is checked before memory is taken for it. Fails with `malformed-file`, `truncated-file`, `unsupported-format`.
  */
 export async function openParquet(source: ByteSource): Promise<TableFile> {
-  const chunks = new Map<number, PageLimits>();
-  const file: AsyncBuffer = {
-    byteLength: source.size,
-    async slice(start, end = source.size) {
-      const bytes = await source.read(start, end - start);
-      const limits = [...chunks.values()].find(({ from, to }) => start >= from && start < to);
-      if (limits) checkPages(bytes, limits, source);
-      return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-        ? bytes.buffer
-        : bytes.slice().buffer;
-    },
-  };
+  const limits: PageLimits[] = [];
+  const file = checkedBuffer(source, limits);
   const metadata = await failingAs(source, 'footer', () => parquetMetadataAsync(file, { geoparquet: false }));
   const { columns, groups, length, bytes } = checkMetadata(metadata, source);
-  for (const group of groups) for (const chunk of group.chunks) chunks.set(chunk.from, chunk);
+  for (const group of groups) limits.push(...group.chunks);
   const rowsPerBlock = Math.max(
     1,
     Math.min(mostRowsPerBlock, Math.floor((bytesPerBlock * length) / Math.max(1, bytes))),
@@ -89,8 +79,27 @@ export async function openParquet(source: ByteSource): Promise<TableFile> {
   };
 }
 
+/** The file as the reader asks for it; pages are checked by what is known of their columns at the time. */
+function checkedBuffer(source: ByteSource, limits: readonly PageLimits[]): AsyncBuffer {
+  return {
+    byteLength: source.size,
+    async slice(start, end = source.size) {
+      const bytes = await source.read(start, end - start);
+      // One read may span the columns of a group; one by pages begins at a page.
+      for (const { from, to, values } of limits) {
+        if (from >= end || to <= start) continue;
+        const first = Math.max(from, start);
+        checkPages(bytes.subarray(first - start, to - start), { from: first, to, values }, source);
+      }
+      return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+        ? bytes.buffer
+        : bytes.slice().buffer;
+    },
+  };
+}
+
 function reading(file: AsyncBuffer, metadata: FileMetaData) {
-  return { file, metadata, compressors: guardedCompressors, useOffsetIndex: true, geoparquet: false };
+  return { file, metadata, compressors: pageCompressors, useOffsetIndex: true, utf8: false, geoparquet: false };
 }
 
 /** The reader's own errors are about its code; what they mean is that the file's bytes contradict each other. */

@@ -15,7 +15,9 @@ export function plainValue(value: unknown, file: string): unknown {
     const { width, height, channels, data } = decodePicture(value.bytes, file);
     return new PictureArray(data, channels === 1 ? [height, width] : [height, width, channels]);
   }
-  if (ArrayBuffer.isView(value) && !(value instanceof DataView) && !(value instanceof Uint8Array)) {
+  // Bytes that no one calls a text are one in the files of older writers.
+  if (value instanceof Uint8Array) return new TextDecoder('utf-8').decode(value);
+  if (ArrayBuffer.isView(value) && !(value instanceof DataView)) {
     return Array.from(value as Float64Array | BigInt64Array, Number);
   }
   return value;

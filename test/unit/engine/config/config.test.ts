@@ -45,7 +45,7 @@ describe('parseConfig', () => {
     [{ checkpoints: 'a*/b*' }, '"checkpoints" must have only one *.', '"a*/b*"'],
     [{ checkpoints: [] }, '"checkpoints" must name at least one file.', '[]'],
     [
-      { data: { train: good.data.train, test: { format: 'parquet' } } },
+      { data: { train: good.data.train, test: { format: 'hdf5' } } },
       '"data.test.format" must be one of',
       '"parquet"',
     ],

@@ -1,6 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, expect, test } from 'vitest';
 import type { DatasetConfig } from '../../../../src/formats/dataset';
 import { datasetFiles, datasetFormats, describeFile, openDataset } from '../../../../src/formats/datasets';
@@ -18,6 +19,8 @@ interface Golden {
   readonly content: string | Uint8Array;
   /** Default: 5 and 6. */
   readonly inputs?: readonly number[];
+  /** Default: 1. */
+  readonly length?: number;
 }
 
 const golden: Readonly<Record<string, Golden>> = {
@@ -34,10 +37,35 @@ const golden: Readonly<Record<string, Golden>> = {
     inputs: [5, 6, 5, 6, 5, 6],
   },
   jsonl: { name: 'a.jsonl', content: '{"x": [5, 6], "label": 0}\n' },
+  npz: written('keras.npz'),
+  parquet: written('none.parquet'),
+  arrow: written('stream.arrow'),
+  cifar: { ...written('cifar-100-binary/train.bin', 'cifar', 3072), length: 3 },
 };
 
+/** A file of the fixtures, whose first example's values stand in the golden file beside it. */
+function written(name: string, golden = name, size?: number): Golden {
+  const home = fileURLToPath(new URL('../../../fixtures/datasets/', import.meta.url));
+  const {
+    dims = [],
+    inputs,
+    labels = [],
+  } = JSON.parse(readFileSync(join(home, `${golden}.json`), 'utf8')) as {
+    readonly dims?: readonly number[];
+    readonly inputs: readonly number[];
+    readonly labels?: readonly number[];
+  };
+  const first = size ?? dims.reduce((product, dim) => product * dim, 1);
+  return {
+    name: basename(name),
+    content: readFileSync(join(home, name)),
+    inputs: inputs.slice(0, first),
+    length: labels.length,
+  };
+}
+
 test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and by a configuration', async (format) => {
-  const { name, content, inputs = [5, 6] } = golden[format]!;
+  const { name, content, inputs = [5, 6], length = 1 } = golden[format]!;
   const path = join(folder, name);
   writeFileSync(path, content);
   const config = await describeFile(path, files);
@@ -45,7 +73,7 @@ test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and b
   const relative = JSON.parse(JSON.stringify(config).replace(path, name)) as DatasetConfig;
   expect(datasetFiles(relative, folder, files)).toEqual([path]);
   for (const dataset of [await openDataset(config, '/elsewhere', files), await openDataset(relative, folder, files)]) {
-    expect(dataset).toMatchObject({ format, length: 1, files: [path] });
+    expect(dataset).toMatchObject({ format, length, files: [path] });
     expect([...(await dataset.batch([0])).inputs]).toEqual(inputs);
     expect(await dataset.preview(0)).toHaveProperty('kind');
   }
