@@ -4,7 +4,7 @@
 import { copyFile, mkdir, stat } from 'node:fs/promises';
 import { context } from 'esbuild';
 
-/** ES modules have no `require`, which CommonJS packages inside a bundle call for Node's own modules; some bundled ones import `createRequire` themselves. */
+/** ES modules have no `require`, which CommonJS packages in a bundle call; some others import `createRequire` themselves. */
 const requireBanner =
   "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);";
 
