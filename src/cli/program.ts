@@ -8,7 +8,7 @@ import { providers } from './commands/providers';
 import { type RetrainOptions, retrain } from './commands/retrain';
 import { type ScoresOptions, scores } from './commands/scores';
 import { type SelfInfluenceOptions, selfInfluence } from './commands/selfInfluence';
-import { setup } from './commands/setup';
+import { type SetupOptions, setup } from './commands/setup';
 import { type SetupGpuOptions, setupGpu } from './commands/setupGpu';
 import { type SuspectsOptions, suspects } from './commands/suspects';
 import { startEngine, startGpuSetUp, type WorkerProcess } from './engineProcess';
@@ -113,7 +113,8 @@ function commands(act: Act, actOnGpu: (options: SetupGpuOptions) => Promise<void
 
   subcommand('setup', 'write a whence.json for every run found that has none')
     .argument('[dir]', 'the folder', '.')
-    .action((folder: string) => act({}, (session) => setup(session, folder)));
+    .option('--optimizer <call>', "how runs were trained whose files don't tell: 'AdamW(lr=0.001, batch_size=32)'")
+    .action((folder: string, options: SetupOptions) => act({}, (session) => setup(session, folder, options)));
 
   const onRun = (name: string, description: string) =>
     subcommand(name, description)

@@ -37,9 +37,17 @@ export async function findRun(session: CommandSession, folder: string, name: str
   throw new WhenceError('not-found', message, { file: problem?.file ?? root, mend });
 }
 
-/** Writes a proposal's `whence.json`, completed by running the model; never over one that is there. */
-export async function writeProposal(session: CommandSession, { config, folder }: Proposal): Promise<void> {
-  const { text, problems } = await session.engine.setUp({ config, folder }, session.call);
+/**
+ * Writes a proposal's `whence.json`, completed by running the model; never over one that is there.
+ * @param optimizer the answer to the proposal's question; without one its guess stands, and is said
+ */
+export async function writeProposal(
+  session: CommandSession,
+  { config, folder, question }: Proposal,
+  optimizer?: string,
+): Promise<void> {
+  const answer = optimizer === undefined ? {} : { optimizer };
+  const { text, problems } = await session.engine.setUp({ config, folder, ...answer }, session.call);
   try {
     await writeFile(config, text, { flag: 'wx' });
   } catch (cause) {
@@ -49,6 +57,9 @@ export async function writeProposal(session: CommandSession, { config, folder }:
     throw new WhenceError('unreadable', message, { file: config }, { cause });
   }
   session.say(`Wrote ${config} from what was found. Look through it: the guesses are commented.`);
+  if (question && optimizer === undefined) {
+    session.say(`${question.prompt} Guessed: ${question.guess}. Set what is true under "optimizer".`);
+  }
   for (const problem of problems) session.say(problemLine(problem));
 }
 

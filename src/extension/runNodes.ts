@@ -4,7 +4,7 @@ import type { Problem, TrainingRun } from '../protocol/model';
 import { deviceNode } from './deviceNodes';
 import { problemGroup, problemNode, worstOf } from './problemNodes';
 import type { RunNode } from './runNode';
-import { checkpointGroup, count, modelNode, segmentGroup, splitGroup } from './runParts';
+import { checkpointGroup, count, modelNode, optimizerNode, segmentGroup, splitGroup } from './runParts';
 import type { Translate } from './translate';
 
 /** What was learnt of runs, by their `whence.json`, since the window was opened. */
@@ -54,6 +54,7 @@ function runNode(run: TrainingRun, { qualities, devices }: RunFindings, t: Trans
       ...(problems.length > 0 ? [problemGroup(config, problems, t)] : []),
       // A run whose whence.json cannot be used has problems and nothing else.
       ...(run.checkpoints.length > 0 ? [checkpointGroup(config, run.checkpoints, quality, t)] : []),
+      ...(run.optimizer ? [optimizerNode(config, run.optimizer, run.writer, undefined, t)] : []),
       ...(run.model ? [modelNode(config, run.model, t)] : []),
       ...(run.splits.length > 0 ? [splitGroup(config, run.splits, t)] : []),
       ...(run.segments.length > 0 ? [segmentGroup(config, run.segments, t)] : []),
@@ -86,6 +87,7 @@ function proposalNode(proposal: Proposal, t: Translate): RunNode {
       setUp,
       ...(problems.length > 0 ? [problemGroup(config, problems, t)] : []),
       checkpointGroup(config, checkpoints, undefined, t),
+      optimizerNode(config, proposal.optimizer, proposal.writer, proposal.question, t),
       ...(model ? [modelNode(config, model, t)] : []),
       ...(splits.length > 0 ? [splitGroup(config, splits, t)] : []),
     ],

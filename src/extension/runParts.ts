@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import type { CheckpointQuality, QualityReport } from '../protocol/engineApi';
+import type { CheckpointQuality, QualityReport, Question } from '../protocol/engineApi';
 import type { Checkpoint, DataSplit, Segment } from '../protocol/model';
 import type { RunNode } from './runNode';
 import type { Translate } from './translate';
@@ -62,6 +62,27 @@ function checkpointNode(
 
 function headingOf({ checkpoints }: QualityReport, t: Translate): string {
   return checkpoints.some(({ accuracy }) => accuracy !== undefined) ? t('accuracy, loss') : t('loss');
+}
+
+/** How the weights were updated, and what wrote them down. */
+export function optimizerNode(
+  config: string,
+  optimizer: string,
+  writer: string | undefined,
+  question: Question | undefined,
+  t: Translate,
+): RunNode {
+  return {
+    id: `${config}/optimizer`,
+    label: t('Optimizer'),
+    description: optimizer || t('not known'),
+    tooltip: [optimizer, writer && t('Checkpoints were written by {0}.', writer), question?.prompt]
+      .filter(Boolean)
+      .join('\n'),
+    icon: question ? 'question' : 'settings-gear',
+    context: 'group',
+    config,
+  };
 }
 
 export function modelNode(config: string, file: string, t: Translate): RunNode {

@@ -1,8 +1,9 @@
 import { basename, dirname } from 'node:path';
 import * as vscode from 'vscode';
-import type { Proposal } from '../protocol/engineApi';
+import type { Proposal, Question } from '../protocol/engineApi';
 import { WhenceError } from '../protocol/errors';
 import type { Problem, TrainingRun } from '../protocol/model';
+import { parseOptimizer } from '../protocol/optimizerText';
 import type { Engine } from './engine';
 import { foundSentence } from './runNodes';
 import type { Runs } from './runs';
@@ -22,14 +23,32 @@ export async function setUp(runs: Runs, engine: Engine, progress: TreeProgress, 
   }
   const proposal = (config && runs.findProposal(config)) || (await chooseProposal(proposals));
   if (!proposal) return;
+  const answer = proposal.question ? await ask(proposal.question) : {};
+  if (!answer) return;
   await vscode.commands.executeCommand('whence.runs.focus', { preserveFocus: true });
-  const found = await progress.run((options) => engine.setUp({ config: proposal.config, folder: proposal.folder }, options));
+  const { config: path, folder } = proposal;
+  const found = await progress.run((options) => engine.setUp({ config: path, folder, ...answer }, options));
   const uri = vscode.Uri.file(proposal.config);
   // Someone may have written one meanwhile: it is opened, never replaced.
   if (!(await exists(uri))) await vscode.workspace.fs.writeFile(uri, new TextEncoder().encode(found.text));
   await vscode.window.showTextDocument(uri, { preview: false });
   await runs.refresh();
   warnOf(found.problems);
+}
+
+/** The one thing that no file tells, with a guess to confirm; undefined where the user would rather not. */
+async function ask({ prompt, guess }: Question): Promise<{ readonly optimizer: string } | undefined> {
+  const optimizer = await vscode.window.showInputBox({
+    title: vscode.l10n.t('Set Up This Workspace'),
+    prompt,
+    value: guess,
+    ignoreFocusOut: true,
+    validateInput: (text) =>
+      parseOptimizer(text)
+        ? undefined
+        : vscode.l10n.t('Write it as in Python: SGD(lr=0.1, momentum=0.9) or AdamW(lr=0.001, weight_decay=0.01).'),
+  });
+  return optimizer === undefined ? undefined : { optimizer };
 }
 
 /** Where everything is set up already, setting up means to look at it. */

@@ -34,8 +34,9 @@ export function parseOptimizer(text: string): StatedOptimizer | undefined {
   const kind = kinds[call?.[1]?.toLowerCase() ?? ''];
   if (!call || !kind) return undefined;
   const stated: { -readonly [K in keyof StatedOptimizer]: StatedOptimizer[K] } = { kind };
-  for (const argument of call[2]!.split(/,(?![^(]*\))/)) {
-    if (argument.trim() === '') continue;
+  for (const argument of call[2]!.split(/,(?![^([]*[)\]])/)) {
+    // What is moved is not asked for.
+    if (argument.trim() === '' || /^[^=]*\bparam(eter)?s\b/.test(argument)) continue;
     const [name, value] = argument.split('=').map((part) => part.trim());
     if (!name || !value || !setArgument(stated, name, value)) return undefined;
   }

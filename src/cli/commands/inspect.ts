@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import type { Proposal } from '../../protocol/engineApi';
-import type { TrainingRun } from '../../protocol/model';
+import type { Proposal, Question } from '../../protocol/engineApi';
+import type { Checkpoint, TrainingRun } from '../../protocol/model';
 import { toJson } from '../json';
 import { problemLine } from '../runs';
 import type { CommandSession } from '../session';
@@ -25,23 +25,15 @@ function runText(run: TrainingRun): string {
       `  ${name}: ${examples} examples, ${format}: ${files.map((file) => pathName(file)).join(', ')}`,
   );
   const segments = run.segments.map(({ from, to }) => `${from}-${to}`).join(', ');
-  const checkpoints = table(
-    [{ title: '  step', align: 'right' }, { title: 'learning rate' }, { title: 'loss' }, { title: 'file' }],
-    run.checkpoints.map(({ step, learningRate, trainingLoss, file }) => [
-      String(step),
-      learningRate?.toPrecision(3) ?? '',
-      trainingLoss?.toPrecision(3) ?? '',
-      pathName(file),
-    ]),
-  );
   return [
     `${run.name}  ${run.config}`,
     `  model: ${pathName(run.model)}`,
     ...splits,
     ...(run.classes.length > 0 ? [`  classes: ${run.classes.join(', ')}`] : []),
+    ...(run.writer ? [`  written by: ${run.writer}`] : []),
     `  optimizer: ${run.optimizer}; loss: ${run.loss}`,
     ...(segments ? [`  segments: ${segments}`] : []),
-    checkpoints,
+    checkpointTable(run.checkpoints),
     ...run.problems.map(problemLine),
   ].join('\n');
 }
@@ -53,9 +45,29 @@ function proposalText(proposal: Proposal): string {
   return [
     `Not set up: ${proposal.config} would describe`,
     `  model: ${proposal.model ? pathName(proposal.model) : 'not found'}`,
-    `  ${proposal.checkpoints.length} checkpoints, steps ${proposal.checkpoints.map(({ step }) => step).join(', ')}`,
     ...splits,
+    ...(proposal.writer ? [`  written by: ${proposal.writer}`] : []),
+    `  optimizer: ${proposal.optimizer || 'not known'}`,
+    checkpointTable(proposal.checkpoints),
+    ...(proposal.question ? [questionText(proposal.question)] : []),
     ...proposal.problems.map(problemLine),
     'Set it up with `whence setup DIR`.',
   ].join('\n');
+}
+
+/** What a run cannot be set up without for certain, and how to say it. */
+export function questionText({ prompt, guess }: Question): string {
+  return `question: ${prompt}\n  Answer with whence setup DIR --optimizer '${guess}', which is the guess.`;
+}
+
+function checkpointTable(checkpoints: readonly Checkpoint[]): string {
+  return table(
+    [{ title: '  step', align: 'right' }, { title: 'learning rate' }, { title: 'loss' }, { title: 'file' }],
+    checkpoints.map(({ step, learningRate, trainingLoss, file }) => [
+      String(step),
+      learningRate?.toPrecision(3) ?? '',
+      trainingLoss?.toPrecision(3) ?? '',
+      pathName(file),
+    ]),
+  );
 }

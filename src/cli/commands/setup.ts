@@ -3,12 +3,16 @@ import { WhenceError } from '../../protocol/errors';
 import { writeProposal } from '../runs';
 import type { CommandSession } from '../session';
 
-/** Writes a `whence.json` for every run that has none. */
-export async function setup(session: CommandSession, folder: string): Promise<void> {
+export interface SetupOptions {
+  readonly optimizer?: string;
+}
+
+/** Writes a `whence.json` for every run that has none. `optimizer` answers the question of those that have one. */
+export async function setup(session: CommandSession, folder: string, { optimizer }: SetupOptions): Promise<void> {
   const root = resolve(folder);
   const { runs, proposals } = await session.engine.inspect({ folder: root }, session.call);
   for (const proposal of proposals) {
-    await writeProposal(session, proposal);
+    await writeProposal(session, proposal, proposal.question && optimizer);
     session.print(proposal.config);
   }
   if (proposals.length > 0) return;

@@ -24,6 +24,9 @@ const run: TrainingRun = {
 
 const proposal: Proposal = {
   config: '/ws/other/whence.json',
+  folder: '/ws',
+  optimizer: '',
+  question: { prompt: 'No file tells the learning rate. How was this run trained?', guess: 'SGD(lr=0.01)' },
   text: '{}',
   checkpoints: [
     { file: '/ws/other/a.pt', step: 10 },
@@ -55,7 +58,7 @@ function find(some: readonly RunNode[], label: string): RunNode {
 describe('runNodes', () => {
   it('shows a run with what it is made of', () => {
     const [root] = nodes({ runs: [run] });
-    expect(labels(root)).toEqual(['Checkpoints', 'Model', 'Data', 'Segments', 'Device']);
+    expect(labels(root)).toEqual(['Checkpoints', 'Optimizer', 'Model', 'Data', 'Segments', 'Device']);
     expect(root).toMatchObject({ label: 'run', context: 'run', description: 'step 1,000 · SGD, momentum 0.9' });
     expect(find([root as RunNode], 'step 1,000').description).toBe('learning rate 0.0123');
     expect(find([root as RunNode], 'train').description).toBe('5,000 examples · idx');
@@ -94,6 +97,15 @@ describe('runNodes', () => {
     expect(device.tooltip).toContain('WebGPU is not used. wrong: it differs from the CPU.');
     expect(labels(device)).toEqual(['WebGPU', 'CPU']);
     expect(find(shown, 'CPU')).toMatchObject({ icon: 'check', description: reports[1]?.reason });
+  });
+
+  it('tells how a run was trained, and what no file tells', () => {
+    const shown = nodes({ runs: [{ ...run, writer: 'transformers Trainer' }] });
+    expect(find(shown, 'Optimizer')).toMatchObject({ description: 'SGD, momentum 0.9', icon: 'settings-gear' });
+    expect(find(shown, 'Optimizer').tooltip).toContain('transformers Trainer');
+    const asked = find(nodes({ proposals: [proposal] }), 'Optimizer');
+    expect(asked).toMatchObject({ description: 'not known', icon: 'question' });
+    expect(asked.tooltip).toContain('No file tells the learning rate.');
   });
 
   it('offers to set a proposal up, and tells how to mend what is missing', () => {

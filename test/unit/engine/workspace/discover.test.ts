@@ -56,6 +56,52 @@ describe('groupCheckpoints', () => {
   });
 });
 
+describe('groupCheckpoints by steps inside', () => {
+  const group = (...found: readonly (readonly [string, number])[]) =>
+    groupCheckpoints(
+      found.map(([file, step]) => ({ file, state: { step } })),
+      files,
+    ).map(({ folder: at, pattern, checkpoints }) => [at, pattern, checkpoints.map(({ step }) => step)]);
+
+  test('takes names without a step', () => {
+    expect(group(['/r/late.pt', 300], ['/r/early.pt', 20], ['/r/mid.pt', 100])).toEqual([
+      ['/r', '*.pt', [20, 100, 300]],
+    ]);
+    expect(group(['/r/epoch_1/model.pt', 50], ['/r/epoch_2/model.pt', 100])).toEqual([
+      ['/r', 'epoch_*/model.pt', [50, 100]],
+    ]);
+  });
+
+  test('takes in a last checkpoint that is later than the numbered ones, and no copy of one', () => {
+    const numbered = [
+      ['/r/epoch=0-step=10.ckpt', 10],
+      ['/r/epoch=1-step=20.ckpt', 20],
+    ] as const;
+    expect(group(...numbered, ['/r/last.ckpt', 25])).toEqual([['/r', '*.ckpt', [10, 20, 25]]]);
+    expect(group(...numbered, ['/r/last.ckpt', 20])).toEqual([['/r', 'epoch=*.ckpt', [10, 20]]]);
+  });
+
+  test('keeps runs apart: versions, seeds, and numbers that leave two files of one step', () => {
+    const folders = ['version_0', 'version_1'].flatMap((version) =>
+      [10, 20].map((step) => [`/r/${version}/checkpoints/epoch=0-step=${step}.ckpt`, step] as const),
+    );
+    expect(group(...folders)).toEqual([
+      ['/r/version_0/checkpoints', 'epoch=0-step=*.ckpt', [10, 20]],
+      ['/r/version_1/checkpoints', 'epoch=0-step=*.ckpt', [10, 20]],
+    ]);
+    const seeds = [0, 1].flatMap((seed) => [10, 20 + seed].map((step) => [`/r/seed${seed}-${step}.pt`, step] as const));
+    expect(group(...seeds)).toEqual([
+      ['/r', 'seed0-*.pt', [10, 20]],
+      ['/r', 'seed1-*.pt', [10, 21]],
+    ]);
+    const sizes = [64, 128].flatMap((size) => [10, 20].map((step) => [`/r/mlp${size}-step${step}.pt`, step] as const));
+    expect(group(...sizes)).toEqual([
+      ['/r', 'mlp64-step*.pt', [10, 20]],
+      ['/r', 'mlp128-step*.pt', [10, 20]],
+    ]);
+  });
+});
+
 describe('discover', () => {
   test('tells the files of a workspace apart', async () => {
     cpSync(join(fixtures, 'mlp.safetensors'), join(folder, 'out/step-1.safetensors'));

@@ -2,11 +2,7 @@ import { expect, test } from 'vitest';
 import { readScript } from '../../../../src/engine/workspace/trainingScript';
 
 test.each<[string, string, object]>([
-  [
-    'no comment',
-    '# momentum=0.5\nSGD(p, lr=0.1)',
-    { optimizer: { kind: 'sgd', learningRate: 0.1 } },
-  ],
+  ['no comment', '# momentum=0.5\nSGD(p, lr=0.1)', { optimizer: { kind: 'sgd', learningRate: 0.1 } }],
   ['classes over several lines', 'CLASSES = [\n    \'cat\',\n    "big dog",\n]\n', { classes: ['cat', 'big dog'] }],
   ['classes in a tuple', 'class_names = ("a", "b")', { classes: ['a', 'b'] }],
   ['classes that are computed', 'classes = sorted(set(labels))', {}],
