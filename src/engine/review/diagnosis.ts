@@ -19,7 +19,7 @@ export interface Diagnosis {
   readonly loss: number;
   /** Changes one upon the other, each with the loss that it leaves. */
   readonly changes: readonly Tried[];
-  /** Other first changes that lower the loss as surely, smallest loss first. */
+  /** Other first changes that lower the loss as surely, likeliest first. */
   readonly alternatives: readonly Tried[];
   /** Where the labels are the matter. */
   readonly labels?: LabelCause;
@@ -33,6 +33,13 @@ const mostChanges = 3;
 const leastShare = 0.15;
 const leastFall = 0.05;
 const leastErrors = 3;
+/** Losses so near to the smallest do not tell causes apart: the likelier one is taken. */
+const indifferentRatio = 1.5;
+const indifferentLoss = 0.1;
+
+interface Final extends Tried {
+  readonly predictions: Predictions;
+}
 
 /**
  * Tries usual mistakes of preprocessing, and those of labels, on the last checkpoint. Training made its loss small for the
@@ -65,13 +72,16 @@ export async function diagnose(
   return { loss, changes, alternatives, ...(labels ? { labels } : {}) };
 }
 
-/** Variants that lower the loss for sure, smallest loss first: all are tried on a few examples, the best on more. */
+/**
+ * Variants that lower the loss for sure, likeliest first among those that are hardly worse than the best: all are tried on a
+ * few examples, the best on more.
+ */
 async function bestVariants(
   run: OpenRun,
   trial: Trial,
   base: PreprocessConfig,
   { losses }: Predictions,
-): Promise<(Tried & { readonly predictions: Predictions })[]> {
+): Promise<Final[]> {
   const { dims, inputs } = await trial.features(base);
   const arePictures = run.splits.get('train')!.pictures?.stored === 'files';
   const screen: Tried[] = [];
@@ -79,15 +89,20 @@ async function bestVariants(
     const tried = await trial.predictions(variant.preprocess, Math.min(screened, trial.indices.length));
     if (tried) screen.push({ ...variant, loss: mean(tried.losses) });
   }
-  screen.sort((a, b) => a.loss - b.loss);
-  const found: (Tried & { readonly predictions: Predictions })[] = [];
-  for (const { cause, preprocess } of screen.slice(0, finalists)) {
+  const finals: Final[] = [];
+  for (const { cause, preprocess } of likeliestFirst(screen).slice(0, finalists)) {
     const predictions = (await trial.predictions(preprocess))!;
-    if (isLower(predictions.losses, losses)) {
-      found.push({ cause, preprocess, loss: mean(predictions.losses), predictions });
-    }
+    const loss = mean(predictions.losses);
+    if (isLower(predictions.losses, losses)) finals.push({ cause, preprocess, loss, predictions });
   }
-  return found.sort((a, b) => a.loss - b.loss);
+  return likeliestFirst(finals);
+}
+
+/** Of a list in the order of likelihood first those that are hardly worse than the best, then the others by their losses. */
+function likeliestFirst<T extends Tried>(tried: readonly T[]): T[] {
+  const best = Math.min(...tried.map(({ loss }) => loss));
+  const isNear = ({ loss }: T) => loss <= best * indifferentRatio + indifferentLoss;
+  return [...tried.filter(isNear), ...tried.filter((one) => !isNear(one)).sort((a, b) => a.loss - b.loss)];
 }
 
 /** Whether losses of the same examples are lower by much and not by chance. */
