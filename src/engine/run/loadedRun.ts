@@ -1,17 +1,14 @@
 import type { Files } from '../../formats/bytes';
-import { preparedDataset } from '../../formats/prepared';
-import { featureStatistics } from '../../formats/transform';
 import { WhenceError } from '../../protocol/errors';
 import type { ExampleId } from '../../protocol/model';
 import type { RunConfig } from '../config/config';
-import { Fit } from '../fit/fit';
 import type { EngineHost } from '../host';
-import { ModelExamples, range } from '../network/examples';
-import { inputSources, sequenceOf } from '../network/inputSources';
+import type { ModelExamples } from '../network/examples';
 import { Network } from '../network/network';
 import { Attribution } from '../scores/attribute';
-import { RunGradients } from '../scores/trainingGradients';
+import { loadedStage, loadStages, type TrainingSet, trainingSet } from './loadedStages';
 import { Store } from '../store';
+import { modelExamples } from './modelExamples';
 import { currentFingerprint, type OpenRun, openConfig, readConfig } from './openRun';
 
 /** A run with its model on a device, and everything that calls on it share. */
@@ -21,8 +18,11 @@ export interface LoadedRun {
   readonly network: Network;
   readonly store: Store;
   readonly attribution: Attribution;
+  /** Training examples in the order of scores. */
+  readonly training: TrainingSet;
   /** A split as model inputs; fails with `not-found` for a name that `whence.json` doesn't have. */
   examples(split: string): ModelExamples;
+  release(): Promise<void>;
 }
 
 /** Runs by their `whence.json`, loaded once and again after any of their files changed. */
@@ -39,7 +39,7 @@ export class LoadedRuns {
       const now = await currentFingerprint(loaded.run, this.host.files).catch(() => undefined);
       if (loaded.run.fingerprint === now) return loaded;
       this.loaded.delete(config);
-      await loaded.network.release();
+      await loaded.release();
     }
     const loading = load(config, this.host);
     this.loaded.set(config, loading);
@@ -58,7 +58,7 @@ export class LoadedRuns {
     try {
       return await work(loaded);
     } finally {
-      await loaded.network.release();
+      await loaded.release();
     }
   }
 }
@@ -73,23 +73,23 @@ async function load(path: string, host: EngineHost, segments?: RunConfig['segmen
   let room = network.memory.inputs;
   for (const examples of splits.values()) room -= examples.keep(room);
   const store = new Store(host.files, host.files.join(run.folder, '.whence'));
-  const fit = new Fit(run, network, train, host, store);
-  const attribution = new Attribution(run, host, network, train, fit, new RunGradients(network, train));
-  return { files: host.files, run, network, store, attribution, examples: (split) => named(run, splits, split) };
-}
-
-/** A run's splits, preprocessed as its configuration says. */
-export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExamples>> {
-  const preprocess = run.config.preprocess ?? {};
-  const splits = new Map([...run.splits].map(([name, split]) => [name, preparedDataset(split, preprocess)]));
-  const train = splits.get('train')!;
-  const length = train.featureDims.reduce((product, n) => product * n, 1);
-  const statistics = preprocess.standardize
-    ? featureStatistics((await train.batch(range(0, train.length))).inputs, length)
-    : undefined;
-  const sources = inputSources({ ...run, splits });
-  const plan = { sources, sequence: sequenceOf(run, sources), preprocess, statistics };
-  return new Map([...splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));
+  const whole = { run, network, train };
+  const stages =
+    run.stages.length === 0
+      ? [loadedStage({ ...whole, split: 'train', firstCheckpoint: 0 }, host, store)]
+      : await loadStages(run.stages, host, store);
+  return {
+    files: host.files,
+    run,
+    network,
+    store,
+    attribution: new Attribution(run, host, network, stages),
+    training: trainingSet(stages),
+    examples: (split) => stages.find((stage) => stage.split === split)?.train ?? named(run, splits, split),
+    async release() {
+      for (const own of new Set([network, ...stages.map((stage) => stage.network)])) await own.release();
+    },
+  };
 }
 
 function named(run: OpenRun, splits: ReadonlyMap<string, ModelExamples>, name: string): ModelExamples {

@@ -18,6 +18,7 @@ import { optimizerWords } from './optimizer';
 import { type RunHash, runFingerprint, runHash } from './runHash';
 import { defaultFisher, readRunModel } from './runModel';
 import { checkSplit, isPerToken, openSplits } from './splits';
+import { ofLastStage, type Stage, type StageSpan, stageParts } from './stages';
 import { type ResolvedOptimizer, readTrajectory, type SecondMoments } from './trajectory';
 
 const defaultSegments = 3;
@@ -39,6 +40,8 @@ export interface OpenRun {
   /** Ascending by step; every one has a learning rate. */
   readonly checkpoints: readonly Checkpoint[];
   readonly segments: readonly Segment[];
+  /** Where training had several: these, while the run itself is as the last of them sees it. Else none. */
+  readonly stages: readonly Stage[];
   /** How the weights were updated, whoever told it. */
   readonly optimizer: ResolvedOptimizer;
   /** Adam's second moments at a checkpoint, by its index in `checkpoints`; undefined where none were saved. */
@@ -66,6 +69,25 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
 
 /** Opens a run by a configuration that stands, or would stand, at `path`. */
 export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
+  if (!config.stages) return openStage(config, path, files, { from: 0 });
+  const stages: Stage[] = [];
+  for (const { config: own, span, ...part } of await stageParts(config, config.stages, files.dirname(path), files)) {
+    stages.push({ ...part, run: await openStage(own, path, files, span) });
+  }
+  const whole = await openStage(ofLastStage(config, config.stages), path, files, { from: 0 });
+  const segments = stages.flatMap(({ run, firstCheckpoint }) =>
+    run.segments.map((segment) => ({
+      ...segment,
+      checkpoints: segment.checkpoints.map((checkpoint) => firstCheckpoint + checkpoint),
+    })),
+  );
+  const problems = stages.flatMap(({ run }) => run.problems);
+  const fingerprint = whole.fingerprint && (await fingerprintOf(config, path, whole.modelFiles, files));
+  return { ...whole, stages, segments, problems, fingerprint };
+}
+
+/** Opens a training of one stage, or one stage of several. */
+async function openStage(config: RunConfig, path: string, files: Files, span: StageSpan): Promise<OpenRun> {
   const folder = files.dirname(path);
   const read = await readRunModel(resolvePath(folder, config.model, files), files);
   const { logits, outputs } = read;
@@ -88,6 +110,7 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     checkpointSteps: checkpoints.map(({ step }) => step),
     totalLearningRate: trajectory.rates.total,
     momentum: optimizer.momentum,
+    ...span,
   };
   return {
     config,
@@ -102,6 +125,7 @@ export async function openConfig(config: RunConfig, path: string, files: Files):
     fisher,
     checkpoints,
     segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
+    stages: [],
     optimizer,
     secondMoments,
     writer: trajectory.writer,

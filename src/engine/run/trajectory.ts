@@ -11,7 +11,7 @@ import { findCheckpoints, type SavedCheckpoint } from './checkpointFiles';
 import { stepProblem } from './checkpointSteps';
 import { resolveOptimizer } from './optimizer';
 import { loggedIn, type RunRates, ratesOf } from './rates';
-import { readTrainingLog } from './trainingLog';
+import { readTrainingLog, type TrainingLog } from './trainingLog';
 
 /** Parameters that were updated otherwise than the rest. */
 export interface ResolvedGroup {
@@ -90,20 +90,34 @@ export async function readTrajectory(
     });
   }
   const last = saved.at(-1)!;
-  const losses = (log?.steps ?? loggedIn(saved)).filter((row) => row.loss !== undefined);
   const { optimizer, problems } = resolveOptimizer(config.optimizer, last.state.optimizer, last.state.batchSize, path);
   return {
-    checkpoints: saved.map(({ file, step }, index) => {
-      const loss = losses.filter((row) => row.step <= step).at(-1)?.loss;
-      const learningRate = rates.at[index]!;
-      return { file, step, learningRate, ...(loss === undefined ? {} : { trainingLoss: loss }) };
-    }),
+    checkpoints: describeCheckpoints(saved, log, rates),
     optimizer,
     rates,
     ...(last.state.writer === undefined ? {} : { writer: last.state.writer }),
     secondMoments: async (checkpoint) => momentsOf(saved[checkpoint]?.file, files, order),
     problems: [...stateProblems(saved, path), ...rateProblems(rates, config, path), ...problems],
   };
+}
+
+/** Checkpoints in the interface's words, with what was logged last at each. */
+export function describeCheckpoints(
+  saved: readonly SavedCheckpoint[],
+  log: TrainingLog | undefined,
+  rates: RunRates | undefined,
+): Checkpoint[] {
+  const losses = (log?.steps ?? loggedIn(saved)).filter((row) => row.loss !== undefined);
+  return saved.map(({ file, step }, index) => {
+    const loss = losses.filter((row) => row.step <= step).at(-1)?.loss;
+    const learningRate = rates?.at[index];
+    return {
+      file,
+      step,
+      ...(learningRate === undefined ? {} : { learningRate }),
+      ...(loss === undefined ? {} : { trainingLoss: loss }),
+    };
+  });
 }
 
 /** Read when they are asked for: states are twice as large as the weights, and their references need open files. */
@@ -132,7 +146,7 @@ export function stateProblems(saved: readonly SavedCheckpoint[], path: string): 
   if (norm !== undefined) {
     problems.push({
       severity: 'info',
-      message: `Gradients were clipped to the norm ${norm}. Scores take updates as unclipped: where many were clipped, they come out too large by the same factor, early training most.`,
+      message: `Gradients were clipped to the norm ${norm}. Scores take every update as unclipped: where gradients were larger, mostly early in training, what examples did is overstated.`,
       file: path,
     });
   }

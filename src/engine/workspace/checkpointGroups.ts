@@ -48,7 +48,7 @@ export function groupCheckpoints(
     }
   }
   const paths = found.map(({ file }) => file);
-  return groups.map((own) => describe(own, paths, files));
+  return groups.map((own) => describe(own, paths, files)).sort((a, b) => (a.folder < b.folder ? -1 : 1));
 }
 
 function describe(own: readonly Placed[], paths: readonly string[], files: Files): CheckpointGroup {

@@ -4,6 +4,7 @@ import type { PreprocessConfig } from '../../formats/transform';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Proposal } from '../../protocol/engineApi';
 import type { RunConfig } from '../config/config';
+import { describeCheckpoints } from '../run/trajectory';
 import type { Discovery } from './discover';
 import { planRuns, type RunPlan } from './plan';
 
@@ -98,10 +99,7 @@ export function toProposal(
     folder: plan.root,
     text: config ? render(config, comments) : '',
     ...(plan.model === undefined ? {} : { model: plan.model }),
-    checkpoints: plan.group.checkpoints.map(({ file, step }, index) => {
-      const learningRate = plan.optimizer.rates?.at[index];
-      return { file, step, ...(learningRate === undefined ? {} : { learningRate }) };
-    }),
+    checkpoints: describeCheckpoints(plan.group.checkpoints, plan.log, plan.optimizer.rates),
     optimizer: plan.optimizer.words,
     ...(writer === undefined ? {} : { writer }),
     ...(plan.optimizer.question ? { question: plan.optimizer.question } : {}),

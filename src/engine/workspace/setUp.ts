@@ -7,7 +7,7 @@ import type { EngineHost } from '../host';
 import { type ModelExamples, range } from '../network/examples';
 import { Network } from '../network/network';
 import { predict } from '../network/predictions';
-import { modelExamples } from '../run/loadedRun';
+import { modelExamples } from '../run/modelExamples';
 import { type OpenRun, openConfig } from '../run/openRun';
 import { loggedIn } from '../run/rates';
 import type { Task } from '../task';
