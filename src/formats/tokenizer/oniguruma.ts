@@ -46,7 +46,6 @@ class Translation {
   private alternatives(flags: Flags, depth: number): Part {
     if (depth > deepest) throw new SyntaxError('its groups are nested too deep');
     const { reader } = this;
-    let own = flags;
     let source = '';
     let isVariable = false;
     while (reader.rest !== '' && !reader.rest.startsWith(')')) {
@@ -55,15 +54,19 @@ class Translation {
         continue;
       }
       const options = reader.match(/\(\?([imx]*)(?:-([imx]+))?\)/);
-      if (options) {
-        own = changed(own, options[1]!, options[2] ?? '');
-        continue;
-      }
-      const part = this.quantified(this.atom(own, depth));
+      // It holds up to the end of the group, and all alternatives from here on are one part.
+      const part = options
+        ? this.rest(changed(flags, options[1]!, options[2] ?? ''), depth)
+        : this.quantified(this.atom(flags, depth));
       source += part.source;
       isVariable ||= part.isVariable;
     }
     return { source, isVariable };
+  }
+
+  private rest(flags: Flags, depth: number): Part {
+    const { source, isVariable } = this.alternatives(flags, depth + 1);
+    return { source: `(?:${source})`, isVariable };
   }
 
   private quantified(atom: Part): Part {

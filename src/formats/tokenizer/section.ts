@@ -116,10 +116,15 @@ export function isId(value: unknown): value is number {
 }
 
 function wrong(value: unknown, wanted: string, file: string, place: string): WhenceError {
-  const found = value === undefined || value === null ? 'nothing' : `${JSON.stringify(value)}`.slice(0, 40);
-  return new WhenceError('malformed-file', `The tokenizer has ${found} where ${wanted} should stand.`, {
+  return new WhenceError('malformed-file', `The tokenizer has ${described(value)} where ${wanted} should stand.`, {
     file,
     ...(place === '' ? {} : { place }),
     mend: 'Save the tokenizer again with tokenizer.save_pretrained(...).',
   });
+}
+
+function described(value: unknown): string {
+  if (value === undefined || value === null) return 'nothing';
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  return typeof value === 'object' ? 'an object' : JSON.stringify(value).slice(0, 40);
 }
