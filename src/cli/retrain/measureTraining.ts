@@ -23,15 +23,12 @@ export async function measureTraining(
   const { config, description, run } = job;
   if (config.results !== undefined) return readResults(join(out, config.results), description.queries.length);
   const { split, queries, measurement = 'margin', target } = description;
-  const { values, predicted } = await session.engine.measure(
-    {
-      config: run.config,
-      queries: queries.map((index) => ({ split, index })),
-      measurement: { kind: measurement, ...(target === undefined ? {} : { target }) },
-      checkpoint: await lastCheckpoint(job, out),
-    },
-    session.call.signal ? { signal: session.call.signal } : {},
-  );
+  const { values, predicted } = await session.engine.measure({
+    config: run.config,
+    queries: queries.map((index) => ({ split, index })),
+    measurement: { kind: measurement, ...(target === undefined ? {} : { target }) },
+    checkpoint: await lastCheckpoint(job, out),
+  });
   const sign = measurement === 'loss' ? -1 : 1;
   return { values: values.map((value) => sign * value), ...(predicted ? { predicted: [...predicted] } : {}) };
 }
