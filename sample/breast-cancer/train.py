@@ -44,6 +44,7 @@ def main():
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--checkpoints", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--subset", type=Path, help="a file with the numbers of the rows to train on, from 0, one a line")
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
@@ -53,6 +54,9 @@ def main():
     x = torch.from_numpy(((train_features - mean) / std).astype(np.float32))
     test_x = torch.from_numpy(((test_features - mean) / std).astype(np.float32))
     y, test_y = torch.from_numpy(train_labels), torch.from_numpy(test_labels)
+    if args.subset:
+        chosen = torch.from_numpy(np.loadtxt(args.subset, dtype=np.int64, ndmin=1))
+        x, y = x[chosen], y[chosen]
 
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=args.learning_rate, momentum=args.momentum)

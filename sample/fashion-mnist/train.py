@@ -65,10 +65,14 @@ def main():
     parser.add_argument("--momentum", type=float, default=0.9)
     parser.add_argument("--checkpoints", type=int, default=6)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--subset", type=Path, help="a file with the numbers of the images to train on, from 0, one a line")
     args = parser.parse_args()
 
     torch.manual_seed(args.seed)
     x, y = load(args.data, "train")
+    if args.subset:
+        chosen = torch.from_numpy(np.loadtxt(args.subset, dtype=np.int64, ndmin=1))
+        x, y = x[chosen], y[chosen]
     test_x, test_y = load(args.data, "t10k")
     model = make_model()
     optimizer = torch.optim.SGD(model.parameters(), lr=args.learning_rate, momentum=args.momentum)

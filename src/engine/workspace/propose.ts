@@ -65,6 +65,9 @@ export function plannedConfig(
     loss: plan.loss ?? 'cross-entropy',
     optimizer: plan.optimizer.config,
     segments: Math.max(1, Math.min(3, group.checkpoints.length)),
+    ...(plan.script !== undefined && plan.facts.retrain
+      ? { retrain: { command: ['python', path(plan.script), ...plan.facts.retrain] } }
+      : {}),
   };
 }
 
@@ -86,6 +89,7 @@ export function toProposal(
         ? `Read in ${script}.`
         : 'Guessed: confirm with the training script.'),
     ...(plan.optimizer.comment === '' ? {} : { optimizer: plan.optimizer.comment }),
+    retrain: `Read in ${script}. Only \`whence retrain\` runs it, after asking: confirm that a subset is a file of row numbers.`,
   };
   const { writer } = plan.group.checkpoints.at(-1)!.state;
   const splits = plan.splits.map(({ name, dataset }) => ({

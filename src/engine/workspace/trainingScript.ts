@@ -1,6 +1,7 @@
 import type { PreprocessConfig } from '../../formats/transform';
 import type { LossKind } from '../../protocol/model';
 import { number, readOptimizer, type ScriptOptimizer } from './scriptOptimizer';
+import { retrainArguments } from './scriptRetrain';
 
 /** What simple patterns in a training script tell. Python is not run and not parsed: these are guesses to confirm. */
 export interface ScriptFacts {
@@ -8,6 +9,8 @@ export interface ScriptFacts {
   readonly classes?: readonly string[];
   readonly loss?: Exclude<LossKind, 'custom'>;
   readonly preprocess?: PreprocessConfig;
+  /** What follows the script's name where it trains on a part of the data. */
+  readonly retrain?: readonly string[];
 }
 
 const numbers = `[(\\[]\\s*(${number}(?:\\s*,\\s*${number})*)\\s*,?\\s*[)\\]]`;
@@ -22,6 +25,8 @@ export function readScript(text: string): ScriptFacts {
   if (classes) facts.classes = classes;
   const preprocess = findPreprocess(code);
   if (preprocess) facts.preprocess = preprocess;
+  const retrain = retrainArguments(code);
+  if (retrain) facts.retrain = retrain;
   return facts;
 }
 

@@ -24,6 +24,12 @@ test.each<[string, string, object]>([
   ['a scale alone', 'x = x.float().div(255)', { preprocess: { scale: 1 / 255 } }],
   ['StandardScaler', 'x = StandardScaler().fit_transform(x)', { preprocess: { standardize: true } }],
   ['column statistics', 'mean, std = x.mean(0), x.std(axis=0)', { preprocess: { standardize: true } }],
+  [
+    'how to train on a part',
+    'parser.add_argument("--out")\nparser.add_argument("--subset", type=Path)\nparser.add_argument("--seed")',
+    { retrain: ['--subset', '{subset}', '--seed', '{seed}', '--out', '{out}'] },
+  ],
+  ['a script that takes no part of the data', 'parser.add_argument("--out")\nparser.add_argument("--subset-size")', {}],
   ['a regression', 'loss = F.mse_loss(model(x), y)', { loss: 'squared-error' }],
 ])('reads %s', (_, code, facts) => {
   expect(readScript(code)).toEqual({ optimizer: expect.anything(), ...facts });
