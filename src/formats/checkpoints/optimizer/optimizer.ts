@@ -7,6 +7,7 @@ import type { OptimizerState, ParameterGroup } from '../../trainingState';
 import { withoutWrappers } from '../torch/names';
 import { isTensor, type TensorMemory, tensorRef } from '../torch/tensor';
 import { assignParameters, type Candidate } from './assign';
+import { findOrder } from './order';
 import { kindOf, settingsOf } from './settings';
 
 /** The weights that belong to an optimizer's state. */
@@ -73,7 +74,8 @@ function namesOf(groups: readonly PickleDict[], states: PickleDict, { tensors, i
     if (known.flat().every((name) => tensors.has(name))) return known;
   }
   const shapes = groups.map((group) => keysOf(group).map((key) => shapeOf(states.get(key))));
-  return inModelOrder ? assignParameters(shapes, candidatesOf(tensors)) : undefined;
+  const candidates = candidatesOf(tensors);
+  return inModelOrder ? assignParameters(shapes, candidates) : findOrder(shapes, candidates);
 }
 
 /** Floating tensors that gradients can move; of tied ones, which an optimizer counts once, the first. */

@@ -4,7 +4,9 @@ import { PickleGlobal, PickleObject } from '../../../../src/formats/pickle/value
 import { WhenceError } from '../../../../src/protocol/errors';
 
 /** Bytes from characters, numbers and pieces. */
-function bytes(...parts: readonly (string | number | readonly number[])[]): Uint8Array {
+type Parts = readonly (string | number | readonly number[])[];
+
+function bytes(...parts: Parts): Uint8Array {
   return Uint8Array.from(
     parts.flatMap((part) =>
       typeof part === 'string' ? [...part].map((one) => one.charCodeAt(0)) : typeof part === 'number' ? [part] : part,
@@ -12,9 +14,9 @@ function bytes(...parts: readonly (string | number | readonly number[])[]): Uint
   );
 }
 
-const read = (...parts: Parameters<typeof bytes>) => readPickle(bytes(...parts), 0, { path: '/run/a.pkl', base: 100 });
+const read = (...parts: Parts) => readPickle(bytes(...parts), 0, { path: '/run/a.pkl', base: 100 });
 
-function failure(...parts: Parameters<typeof bytes>): WhenceError {
+function failure(...parts: Parts): WhenceError {
   try {
     read(...parts);
   } catch (error) {
@@ -51,7 +53,7 @@ describe('readPickle', () => {
       Uint8Array.of(255),
     ],
   ])('reads %s', (_, parts, expected) => {
-    expect(read(...(parts as Parameters<typeof bytes>)).value).toEqual(expected);
+    expect(read(...(parts as Parts)).value).toEqual(expected);
   });
 
   test('describes what it does not know, with its state', () => {
@@ -76,7 +78,7 @@ describe('readPickle', () => {
       [`(U`, 2, 'ls', `i${name}\n.`],
       [`c${name}\n)`, 0x81, '.'],
     ]) {
-      const error = failure(...(call as Parameters<typeof bytes>));
+      const error = failure(...(call as Parts));
       expect(error).toMatchObject({ code: 'unsupported-format', details: { file: '/run/a.pkl' } });
       expect(error.message).toContain(`calls ${shown}`);
       expect(error.details.mend).toBeTruthy();
@@ -105,7 +107,7 @@ describe('readPickle', () => {
     ['millions of memo entries', ['N', repeat(3_000_000, 0x94), '.'], 'malformed-file', 'byte 2000100'],
     ['millions of marks', [repeat(3_000_000, 0x28)], 'malformed-file', 'byte 2000100'],
   ])('refuses %s', (_, parts, code, place) => {
-    const error = failure(...(parts as Parameters<typeof bytes>));
+    const error = failure(...(parts as Parts));
     expect(error).toMatchObject({ code, details: { file: '/run/a.pkl', place } });
     expect(error.details.mend).toBeTruthy();
   });
