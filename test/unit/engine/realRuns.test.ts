@@ -2,6 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseConfig } from '../../../src/engine/config/config';
 import { createEngine, type EngineHandlers } from '../../../src/engine/engine';
 import { openRun } from '../../../src/engine/run/openRun';
 import { settingsOf } from '../../../src/engine/run/trajectory';
@@ -64,6 +65,18 @@ describe.each(names)('the run of %s', (name) => {
       const rates = [learningRates[step - 1]!, learningRates[step] ?? 0];
       expect(rates.map((rate) => Math.abs(learningRate! - rate))).toContainEqual(expect.closeTo(0, 12));
     }
+  });
+
+  test('is set up by a text of its own, with what training did to its data', async () => {
+    const { config, problems } = parseConfig(await readFile(configOf(name), 'utf8'), configOf(name));
+    expect(problems).toEqual([]);
+    expect(config).toMatchObject({
+      optimizer: { kind: name === 'lightning' ? 'sgd' : 'adamw' },
+      loss: name === 'trainer' ? 'next-token' : 'cross-entropy',
+    });
+    // Pixels of these tables are 0..1 already; token ids are never preprocessed.
+    expect(config?.preprocess).toEqual(name === 'trainer' ? undefined : {});
+    expect(config?.optimizer.learningRate).toBeUndefined();
   });
 
   test('is opened with the optimizer that moved it, and scores its predictions', async () => {
