@@ -20,6 +20,12 @@ export interface CurvedSegment {
   readonly curvature: Curvature | undefined;
 }
 
+/** A segment with the training examples that it scores: those of its stage. */
+export interface ScoredSegment extends CurvedSegment {
+  readonly training: TrainingGradients;
+  readonly examples: number;
+}
+
 /** A segment whose factors, one a site, are in memory. */
 export interface LoadedSegment extends CurvedSegment {
   readonly factors: readonly EkfacFactor[] | undefined;
@@ -43,23 +49,21 @@ export interface QueryRound {
   readonly rank?: number | undefined;
 }
 
-/** Scores by segment, [Q, examples] each; where queries were truncated, what that left out, summed over sites and segments. */
+/** Scores by segment, [Q, examples of its stage] each; where queries were truncated, what that left out, summed over sites and segments. */
 export interface RoundScores {
   readonly bySegment: readonly Float32Array[];
   readonly truncation: Truncation;
 }
 
 /**
- * Scores of Q queries against all training examples, segment by segment, positive for proponents if the query gradients point
+ * Scores of Q queries against the training examples of each segment's stage, segment by segment, positive for proponents if the query gradients point
  * to where the query gets worse (SOURCE, eq. 19, with the mean over a segment's checkpoints in place of its expectation).
  */
 export async function scoreQueries(
   algebra: Algebra,
   sites: readonly Site[],
-  segments: readonly CurvedSegment[],
+  segments: readonly ScoredSegment[],
   { count, gradientsAt, rank }: QueryRound,
-  gradients: TrainingGradients,
-  examples: number,
 ): Promise<RoundScores> {
   const walks = sites.map(
     (site, index) => new QueryWalk(algebra, site, (checkpoint) => gradientsAt(index, checkpoint)),
@@ -67,7 +71,7 @@ export async function scoreQueries(
   const truncation = { norms: new Float64Array(count), leftOut: new Float64Array(count) };
   const bySegment = new Array<Float32Array>(segments.length);
   for (let index = segments.length - 1; index >= 0; index--) {
-    const { method, curvature } = segments[index]!;
+    const { method, curvature, training, examples } = segments[index]!;
     const segment = { method, curvature, factors: await curvature?.load() };
     const queries: ScoredQueries[] = [];
     for (const [site, walk] of walks.entries()) {
@@ -76,10 +80,10 @@ export async function scoreQueries(
     }
     const total = new Float32Array(count * examples);
     if (sites.some(isRankOne))
-      await addRankOne(algebra, sites, queries, gradients.batches(segment), { values: total, examples });
+      await addRankOne(algebra, sites, queries, training.batches(segment), { values: total, examples });
     if (!sites.every(isRankOne)) {
       const several = queries.map((query, site) => (isRankOne(sites[site]!) ? undefined : query));
-      const terms = await gradients.scorePositions(segment, several);
+      const terms = await training.scorePositions(segment, several);
       for (let i = 0; i < total.length; i++) total[i] = total[i]! + terms[i]!;
     }
     const scale = method.scale / method.checkpoints.length;

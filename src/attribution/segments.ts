@@ -9,6 +9,10 @@ export interface Schedule {
   totalLearningRate(from: number, to: number): number;
   /** Heavy-ball or Nesterov momentum; total learning rates are divided by `1 - momentum`. */
   readonly momentum: number;
+  /** The step at which the first segment begins; 0 unless another stage came before. */
+  readonly from?: number;
+  /** The step up to which the last one goes; that of the last checkpoint unless another stage follows. */
+  readonly to?: number;
 }
 
 /**
@@ -18,7 +22,7 @@ export interface Schedule {
  */
 export function cutSegments(schedule: Schedule, segments: number | readonly number[]): Segment[] {
   const ends = typeof segments === 'number' ? equalEnds(schedule, segments) : checkedEnds(schedule, segments);
-  let from = 0;
+  let from = schedule.from ?? 0;
   return ends.map((to, index) => {
     const start = from;
     from = to;
@@ -35,7 +39,7 @@ export function cutSegments(schedule: Schedule, segments: number | readonly numb
 
 function checkedEnds(schedule: Schedule, ends: readonly number[]): readonly number[] {
   const last = schedule.checkpointSteps.at(-1)!;
-  const ascending = ends.every((end, i) => end > (i === 0 ? 0 : ends[i - 1]!));
+  const ascending = ends.every((end, i) => end > (i === 0 ? (schedule.from ?? 0) : ends[i - 1]!));
   if (ends.length === 0 || !ascending || ends.at(-1)! < last) {
     throw new WhenceError('config-invalid', `Segments must end at ascending steps, the last at ${last} or later.`, {
       place: 'segments',
@@ -52,7 +56,9 @@ function equalEnds(schedule: Schedule, count: number): number[] {
   const steps = schedule.checkpointSteps;
   if (steps.length === 0) throw new WhenceError('empty-data', 'A run without checkpoints has no segments.');
   const segments = Math.max(1, Math.min(Math.floor(count), steps.length));
-  const total = [0, ...steps.map((step) => schedule.totalLearningRate(0, step))];
+  const last = schedule.to ?? steps.at(-1)!;
+  const reached = steps.map((step, i) => (i === steps.length - 1 ? last : step));
+  const total = [0, ...reached.map((step) => schedule.totalLearningRate(schedule.from ?? 0, step))];
   const ideal = total.at(-1)! / segments;
   const cost = (from: number, to: number) => (total[to]! - total[from]! - ideal) ** 2;
 
@@ -73,7 +79,7 @@ function equalEnds(schedule: Schedule, count: number): number[] {
   }
   const ends: number[] = [];
   for (let s = segments, i = steps.length; s > 0; s--) {
-    ends.unshift(steps[i - 1]!);
+    ends.unshift(reached[i - 1]!);
     i = cut[s]![i]!;
   }
   return ends;

@@ -112,11 +112,11 @@ export function createEngine(host: EngineHost): EngineHandlers {
 
     suspects: ({ config, top }, context) =>
       onRun(config, context, async (loaded, task) => {
-        const { run, network, store, attribution } = loaded;
+        const { run, network, store, attribution, training } = loaded;
         const ranked = await rankSuspects(run, network, loaded.examples('train'), attribution, store, task);
         const decisions = currentDecisions((await readReview(config, files)).decisions);
         const suspects = ranked.slice(0, Math.max(0, top)).map(async ({ index, ...signals }) => {
-          const example = await exampleOf(loaded, 'train', index);
+          const example = await exampleOf(loaded, training.at(training.length - ranked.length + index));
           const decision = decisions.get(exampleKey(example.id));
           return { example, ...signals, ...(decision ? { decision } : {}) };
         });

@@ -28,7 +28,7 @@ export async function openFixture(
 }
 
 export async function closeFixture({ folder, loaded }: FixtureRun): Promise<void> {
-  await loaded.network.release();
+  await loaded.release();
   await rm(folder, { recursive: true, force: true });
 }
 

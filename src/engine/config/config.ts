@@ -46,6 +46,19 @@ export interface TrakConfig {
   readonly damping?: number;
 }
 
+/** One stage of a training that had several: its own data, loss and optimizer. What it leaves out is the run's own. */
+export interface StageConfig {
+  readonly name?: string;
+  /** Its last step: the stage before ended at its first. */
+  readonly until: number;
+  /** Key of the data that it was trained on. Default `train`. */
+  readonly train?: string;
+  readonly loss?: LossConfig;
+  readonly optimizer?: OptimizerConfig;
+  /** A log of the stage's own, whose steps are the run's. */
+  readonly log?: string;
+}
+
 /** A `whence.json` as parsed: one training run. */
 export interface RunConfig {
   readonly name?: string;
@@ -62,9 +75,11 @@ export interface RunConfig {
   /** Which keys of the data fill the model's inputs, where they are not called alike. */
   readonly inputs?: Readonly<Record<string, string>>;
   readonly optimizer: OptimizerConfig;
+  /** In their order, where training went on with other data, another loss or optimizer. */
+  readonly stages?: readonly StageConfig[];
   /** Layers that scores cover beside Linear and convolution. */
   readonly sites?: readonly OptionalSites[];
-  /** How many segments of equal total learning rate, or the steps at which each ends. Default 3. */
+  /** How many segments of equal total learning rate, of every stage, or the steps at which each ends. Default 3. */
   readonly segments?: number | readonly number[];
   /** Default: `exact` up to 20 classes, else `sampled`. */
   readonly fisher?: 'exact' | 'sampled' | 'empirical';

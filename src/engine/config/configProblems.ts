@@ -115,7 +115,12 @@ export function meaningProblems(root: Node, file: string): readonly Problem[] {
   const data = at('data');
   if (data?.type === 'object') {
     const splits = (data.children ?? []).map((property) => property.children?.[0]?.value);
-    if (!splits.includes('train')) {
+    const trained = (at('stages')?.children ?? []).map((_, index) => at('stages', index, 'train')?.value ?? 'train');
+    const unknown = trained.findIndex((name) => !splits.includes(name));
+    if (unknown >= 0) {
+      const path: JSONPath = at('stages', unknown, 'train') ? ['stages', unknown, 'train'] : ['stages', unknown];
+      add('error', path, `"data" has no split "${trained[unknown]}".`, `Add "${trained[unknown]}" to "data".`);
+    } else if (trained.length === 0 && !splits.includes('train')) {
       add('error', ['data'], '"data" has no split "train": influence is that of training examples.', 'Add "train".');
     } else if (splits.length < 2) {
       add(

@@ -27,6 +27,52 @@ const lossSchema = z.strictObject({
   model: optional('loss.model', path()),
 });
 
+/** Optimizer and loss of the run, or of one of its stages. */
+const optimizerSchema = z.strictObject(
+  {
+    kind: keyed('optimizer.kind', z.enum(optimizerKinds, 'must be "sgd", "adam" or "adamw"')),
+    learningRate: optional('optimizer.learningRate', number().check(z.gt(0, 'must be above 0'))),
+    momentum: optional('optimizer.momentum', momentum()),
+    nesterov: optional('optimizer.nesterov', truth()),
+    weightDecay: optional('optimizer.weightDecay', notNegative()),
+    betas: optional('optimizer.betas', z.tuple([momentum(), momentum()], 'must be two numbers')),
+    epsilon: optional('optimizer.epsilon', notNegative()),
+    batchSize: optional('optimizer.batchSize', z.int('must be a whole number').check(z.gte(1))),
+    groups: optional(
+      'optimizer.groups',
+      z.array(
+        z.strictObject({
+          parameters: keyed('optimizer.groups.parameters', texts('must be a list of names').check(z.minLength(1))),
+          learningRateScale: optional('optimizer.groups.learningRateScale', notNegative()),
+          weightDecay: optional('optimizer.groups.weightDecay', notNegative()),
+        }),
+        'must be a list of groups',
+      ),
+    ),
+  },
+  'must be an object',
+);
+
+const anyLossSchema = z.union([z.enum(lossNames, lossMessage), lossSchema], lossMessage);
+const risingStages = 'must end at rising steps';
+
+const stagesSchema = z
+  .array(
+    z.strictObject({
+      name: optional('stages.name', text()),
+      until: keyed('stages.until', z.int('must be a step').check(z.gte(1, 'must be a step from 1'))),
+      train: optional('stages.train', text()),
+      loss: optional('loss', anyLossSchema),
+      optimizer: optional('optimizer', optimizerSchema),
+      log: optional('log', path()),
+    }),
+    'must be a list of stages',
+  )
+  .check(
+    z.minLength(1, 'must have at least one stage'),
+    z.refine((all) => all.every(({ until }, index) => index === 0 || until > all[index - 1]!.until), risingStages),
+  );
+
 /** The one definition of `whence.json`; messages are the ends of sentences that begin with the key. */
 export const runConfigSchema = z.strictObject(
   {
@@ -48,37 +94,9 @@ export const runConfigSchema = z.strictObject(
     classes: optional('classes', texts('must be a list of names')),
     preprocess: optional('preprocess', preprocessSchema),
     inputs: optional('inputs', z.record(z.string(), keyed('inputs.*', text()), 'must be an object of names')),
-    loss: optional('loss', z.union([z.enum(lossNames, lossMessage), lossSchema], lossMessage)),
-    optimizer: keyed(
-      'optimizer',
-      z.strictObject(
-        {
-          kind: keyed('optimizer.kind', z.enum(optimizerKinds, 'must be "sgd", "adam" or "adamw"')),
-          learningRate: optional('optimizer.learningRate', number().check(z.gt(0, 'must be above 0'))),
-          momentum: optional('optimizer.momentum', momentum()),
-          nesterov: optional('optimizer.nesterov', truth()),
-          weightDecay: optional('optimizer.weightDecay', notNegative()),
-          betas: optional('optimizer.betas', z.tuple([momentum(), momentum()], 'must be two numbers')),
-          epsilon: optional('optimizer.epsilon', notNegative()),
-          batchSize: optional('optimizer.batchSize', z.int('must be a whole number').check(z.gte(1))),
-          groups: optional(
-            'optimizer.groups',
-            z.array(
-              z.strictObject({
-                parameters: keyed(
-                  'optimizer.groups.parameters',
-                  texts('must be a list of names').check(z.minLength(1)),
-                ),
-                learningRateScale: optional('optimizer.groups.learningRateScale', notNegative()),
-                weightDecay: optional('optimizer.groups.weightDecay', notNegative()),
-              }),
-              'must be a list of groups',
-            ),
-          ),
-        },
-        'must be an object',
-      ),
-    ),
+    loss: optional('loss', anyLossSchema),
+    optimizer: keyed('optimizer', optimizerSchema),
+    stages: optional('stages', stagesSchema),
     sites: optional(
       'sites',
       z.array(z.enum(optionalSites, sitesMessage), `must be a list: ${optionalSites.join(', ')}`),

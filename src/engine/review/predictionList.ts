@@ -27,7 +27,7 @@ export async function pageOfExamples(loaded: LoadedRun, request: ExamplesRequest
   const examples = await Promise.all(
     indices.map(
       async (index): Promise<PredictedExample> => ({
-        ...(await exampleOf(loaded, split, index)),
+        ...(await exampleOf(loaded, { split, index })),
         prediction: predictionOf(loaded.run, predictions, index, labels[index]!),
       }),
     ),

@@ -20,7 +20,8 @@ export interface SuspectSignals {
 
 /**
  * Training examples by how likely their label is wrong, most suspect first: the mean of the ranks of the loss averaged
- * over the checkpoints (what training resisted) and of SOURCE self-influence (what had to be learnt by heart).
+ * over the checkpoints (what training resisted) and of SOURCE self-influence (what had to be learnt by heart). Of a training of
+ * several stages, the last one's.
  */
 export async function rankSuspects(
   run: OpenRun,
@@ -40,7 +41,8 @@ export async function rankSuspects(
     );
   }
   const { meanLoss, suggested } = await trajectory(run, network, train, store, task);
-  const selfInfluence = await attribution.selfInfluence(task);
+  // Of several stages, the last one's examples come last; `train` is that stage's.
+  const selfInfluence = (await attribution.selfInfluence(task)).subarray(-train.length);
   const lossRanks = ranks(meanLoss);
   const influenceRanks = ranks(selfInfluence);
   const last = Math.max(1, train.length - 1);

@@ -6,8 +6,8 @@ import type { EngineHost } from '../host';
 import type { ModelExamples } from '../network/examples';
 import { Network } from '../network/network';
 import { Attribution } from '../scores/attribute';
-import { loadedStage, loadStages, type TrainingSet, trainingSet } from './loadedStages';
 import { Store } from '../store';
+import { loadedStage, loadStages, type TrainingSet, trainingSet } from './loadedStages';
 import { modelExamples } from './modelExamples';
 import { currentFingerprint, type OpenRun, openConfig, readConfig } from './openRun';
 

@@ -1,8 +1,8 @@
-import type { Example } from '../../protocol/model';
+import type { Example, ExampleId } from '../../protocol/model';
 import type { LoadedRun } from '../run/loadedRun';
 
 /** An example with what can be shown of it. */
-export async function exampleOf(loaded: LoadedRun, split: string, index: number): Promise<Example> {
+export async function exampleOf(loaded: LoadedRun, { split, index }: ExampleId): Promise<Example> {
   const { dataset } = loaded.examples(split);
   return {
     id: { split, index },

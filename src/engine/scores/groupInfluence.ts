@@ -55,22 +55,24 @@ function summed(scores: Float64Array, indices: readonly number[]): SummedInfluen
 
 /** Each once, in the order of the file. */
 function membersOf(loaded: LoadedRun, { group }: GroupInfluenceRequest): readonly number[] {
-  const train = loaded.examples('train');
-  const { labels } = train.dataset;
+  const { training } = loaded;
   const wanted = new Set(group.labels ?? []);
-  const indices = new Set(range(0, wanted.size > 0 ? train.length : 0).filter((index) => wanted.has(labels[index]!)));
+  const all = range(0, wanted.size > 0 ? training.length : 0);
+  const indices = new Set(all.filter((index) => wanted.has(training.labels[index]!)));
   for (const example of group.examples ?? []) {
-    if (example.split !== 'train') {
+    const index = training.indexOf(example);
+    if (index === undefined) {
       throw new WhenceError(
         'bad-argument',
         `A group is one of training examples; ${example.split} is no training data.`,
         {
           file: loaded.run.path,
-          mend: 'Name examples like train:1,5,9-20.',
+          mend: `Name examples like ${training.at(0).split}:1,5,9-20.`,
         },
       );
     }
-    indices.add(checkedIndex(train, example));
+    checkedIndex(loaded.examples(example.split), example);
+    indices.add(index);
   }
   if (indices.size > 0) return [...indices].sort((a, b) => a - b);
   throw new WhenceError('bad-argument', 'The group has no training examples.', { file: loaded.run.path });

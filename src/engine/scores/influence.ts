@@ -13,14 +13,14 @@ export async function influenceOf(loaded: LoadedRun, request: AttributeRequest, 
   const started = performance.now();
   const { run } = loaded;
   const { query, measurement, hash, scores, bySegment, truncationError } = await scoredQuery(loaded, request, task);
-  const { labels } = loaded.examples('train').dataset;
+  const { labels } = loaded.training;
   const kept = range(0, scores.length).filter((i) => !request.labels?.length || request.labels.includes(labels[i]!));
   kept.sort((a, b) => scores[b]! - scores[a]! || a - b);
   const top = Math.max(0, request.top);
   const describe = (indices: readonly number[]): Promise<InfluentialExample[]> =>
     Promise.all(
       indices.map(async (i) => ({
-        example: await exampleOf(loaded, 'train', i),
+        example: await exampleOf(loaded, loaded.training.at(i)),
         score: scores[i]!,
         bySegment: bySegment.map((part) => part[i]!),
       })),

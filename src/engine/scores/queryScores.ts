@@ -40,20 +40,24 @@ export async function scoredQuery(loaded: LoadedRun, asked: AskedQuery, task: Ta
   const measurement = { kind, target, ...(token === undefined ? {} : { token }) };
   const hash = await influenceHash(loaded, asked.method);
   const { bySegment, truncationError } = await storedScores(loaded, asked, index, measurement, hash, task);
-  const scores = new Float64Array(loaded.examples('train').length);
+  const scores = new Float64Array(loaded.training.length);
   for (const part of bySegment) for (let i = 0; i < scores.length; i++) scores[i] = scores[i]! + part[i]!;
-  const query = { ...(await exampleOf(loaded, asked.query.split, index)), prediction };
+  const query = { ...(await exampleOf(loaded, asked.query)), prediction };
   return { query, measurement, hash, scores, bySegment, truncationError };
 }
 
 /** Content hash of what a method's scores depend on, whichever the query. */
-export function influenceHash({ run }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
+export async function influenceHash({ run }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
+  const stages = run.stages.map((stage) =>
+    stage.run.hash('stage', range(0, stage.run.checkpoints.length), stage.run.optimizer),
+  );
   return run.hash('scores', range(0, run.checkpoints.length), {
     method,
     segments: run.segments,
     optimizer: run.optimizer,
     rates: run.checkpoints.map(({ learningRate }) => learningRate),
     queryRank: run.config.queryRank,
+    ...(stages.length > 0 ? { stages: await Promise.all(stages) } : {}),
     ...(method === 'trak' ? { trak: run.config.trak, seed: run.config.seed } : {}),
   });
 }

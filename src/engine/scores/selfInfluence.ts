@@ -13,7 +13,7 @@ export async function selfInfluenceOf(
   const scores = await loaded.attribution.selfInfluence(task, method);
   const order = range(0, scores.length).sort((a, b) => scores[b]! - scores[a]! || a - b);
   const strongest = order.slice(0, Math.max(0, top)).map(async (index) => ({
-    example: await exampleOf(loaded, 'train', index),
+    example: await exampleOf(loaded, loaded.training.at(index)),
     score: scores[index]!,
   }));
   return { method, strongest: await Promise.all(strongest), examples: scores.length };

@@ -6,7 +6,7 @@ import { createEngine } from '../../../../src/engine/engine';
 import type { EngineHost } from '../../../../src/engine/host';
 import { confirmBinding } from '../../../../src/engine/network/confirm';
 import { bind, bindingProblems, loadOutputScales, loadWeights } from '../../../../src/engine/network/weights';
-import { modelExamples } from '../../../../src/engine/run/loadedRun';
+import { modelExamples } from '../../../../src/engine/run/modelExamples';
 import { type OpenRun, openRun } from '../../../../src/engine/run/openRun';
 import type { Binding } from '../../../../src/formats/bind';
 import { openCheckpoint } from '../../../../src/formats/checkpoints';
