@@ -73,7 +73,9 @@ export async function retrain(session: CommandSession, folder: string, options: 
     measurement,
   };
   const store = await openOutcomes(out, target === undefined ? facts : { ...facts, target }, description, plan.subsets);
-  const scratch = join(run.folder, '.whence', 'retrain', basename(out));
+  const kept = join(run.folder, '.whence');
+  await hide(kept);
+  const scratch = join(kept, 'retrain', basename(out));
   const failures = await trainAll(session, {
     ...{ run, config, checkpoints, description, examples, store, scratch, parallel },
     subsets: plan.subsets,
@@ -84,6 +86,13 @@ export async function retrain(session: CommandSession, folder: string, options: 
   if (failures.length > 0) return false;
   session.print(await plan.report(out));
   return true;
+}
+
+/** Keeps version control from seeing what trainings leave. */
+async function hide(folder: string): Promise<void> {
+  const files = nodeFiles();
+  const ignore = join(folder, '.gitignore');
+  if (!(await files.exists(ignore))) await files.write(ignore, [new TextEncoder().encode('*\n')]);
 }
 
 /** What every training is to be measured by. */
