@@ -45,7 +45,9 @@ export async function openArrow(source: ByteSource): Promise<TableFile> {
     const parts = await Promise.all([...dictionaries, range].map(read));
     const table = decode(source, [schema, ...parts], range.offset);
     const rows = messages.firstRow(batch + 1) - messages.firstRow(batch);
-    if (table.numRows !== rows) throw damagedArrow(source, range.offset, `${table.numRows} of ${rows} rows are there`);
+    // A column of another length would be read beyond its end.
+    const wrong = table.children.find(({ length }) => length !== rows);
+    if (wrong) throw damagedArrow(source, range.offset, `a column has ${wrong.length} values for ${rows} rows`);
     return table;
   };
   const names = described.schema.fields.map(({ name }) => name);

@@ -1,5 +1,6 @@
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
+import { type ArrowMessage, messageTypes, readArrowMetadata } from './arrowMetadata';
 import { GrowingArray } from './growingArray';
 
 /** Where the messages of an Arrow file or stream lie. */
@@ -20,7 +21,6 @@ export interface ByteRange {
   readonly length: number;
 }
 
-const messageTypes = { schema: 1, dictionary: 2, batch: 3 } as const;
 const fileMagic = [0x41, 0x52, 0x52, 0x4f, 0x57, 0x31];
 const continuation = 0xffffffff;
 const largestMetadata = 2 ** 26;
@@ -91,37 +91,22 @@ async function readMessage(source: ByteSource, at: number) {
     throw damagedArrow(source, at, `a message claims ${metadataLength} bytes of head`);
   const end = at + prefix + metadataLength;
   if (end > source.size) throw truncated(source, end);
-  try {
-    const head = view(await source.read(at + prefix, metadataLength));
-    const message = table(head, head.getUint32(0, true));
-    const type = message.field(1, (offset) => head.getUint8(offset)) ?? 0;
-    const bodyLength = Number(message.field(3, (offset) => head.getBigInt64(offset, true)) ?? 0n);
-    const header = message.field(2, (offset) => table(head, offset + head.getUint32(offset, true)));
-    const count =
-      type === messageTypes.batch ? Number(header?.field(0, (offset) => head.getBigInt64(offset, true)) ?? 0n) : 0;
-    const isPacked = header?.field(3, () => true) ?? false;
-    const mostRows = isPacked ? mostPackedRows : 8 * bodyLength;
-    const isSound = bodyLength >= 0 && bodyLength <= source.size && count >= 0 && count <= mostRows;
-    if (!isSound) throw damagedArrow(source, at, `a message claims ${bodyLength} bytes and ${count} rows`);
-    if (end + bodyLength > source.size) throw truncated(source, end + bodyLength);
-    return { type, length: prefix + metadataLength + bodyLength, count };
-  } catch (error) {
-    if (error instanceof WhenceError) throw error;
-    throw damagedArrow(source, at, 'the head of a message points outside itself');
+  const head = await source.read(at + prefix, metadataLength);
+  const { type, bodyLength, rows, isPacked } = headOf(head, source, at);
+  const mostRows = isPacked ? mostPackedRows : 8 * bodyLength;
+  if (!(bodyLength >= 0 && bodyLength <= source.size && rows >= 0 && rows <= mostRows)) {
+    throw damagedArrow(source, at, `a message claims ${bodyLength} bytes and ${rows} rows`);
   }
+  if (end + bodyLength > source.size) throw truncated(source, end + bodyLength);
+  return { type, length: prefix + metadataLength + bodyLength, count: rows };
 }
 
-/** A table of a flatbuffer, by the places that its list of fields gives: https://flatbuffers.dev/internals. */
-function table(buffer: DataView, at: number) {
-  const fields = at - buffer.getInt32(at, true);
-  const size = buffer.getUint16(fields, true);
-  return {
-    field<T>(index: number, read: (offset: number) => T): T | undefined {
-      const slot = 4 + 2 * index;
-      const offset = slot + 2 <= size ? buffer.getUint16(fields + slot, true) : 0;
-      return offset === 0 ? undefined : read(at + offset);
-    },
-  };
+function headOf(bytes: Uint8Array, source: ByteSource, at: number): ArrowMessage {
+  try {
+    return readArrowMetadata(bytes);
+  } catch (error) {
+    throw damagedArrow(source, at, error instanceof Error ? error.message : String(error));
+  }
 }
 
 function view(bytes: Uint8Array): DataView {
