@@ -10,7 +10,7 @@ const encoder = new TextEncoder();
 
 /**
  * Lines and bytes of parts of joined texts, in one pass over them.
- * @param parts [from, to) in UTF-16 units of all texts, ascending
+ * @param parts [from, to) in UTF-16 units of all texts; they may overlap, since the tokens of one character share it
  * @param lineOf the line on which a text begins
  */
 export async function filePlaces(
@@ -18,7 +18,7 @@ export async function filePlaces(
   texts: AsyncIterable<string>,
   lineOf: (text: number) => number,
 ): Promise<FilePlace[]> {
-  const wanted = parts.flat();
+  const wanted = [...new Set(parts.flat())].sort((a, b) => a - b);
   const found: { line: number; byte: number }[] = [];
   let index = 0;
   let unit = 0;
@@ -27,8 +27,7 @@ export async function filePlaces(
     let line = lineOf(index++);
     let done = 0;
     while (found.length < wanted.length && wanted[found.length]! < unit + text.length) {
-      // Tokens of one character share it: a part may begin before the last one ended.
-      const at = Math.max(done, wanted[found.length]! - unit);
+      const at = wanted[found.length]! - unit;
       const passed = text.slice(done, at);
       byte += encoder.encode(passed).length;
       line += passed.split('\n').length - 1;
@@ -39,8 +38,9 @@ export async function filePlaces(
     unit += text.length;
   }
   while (found.length < wanted.length) found.push({ line: found.at(-1)?.line ?? 1, byte });
-  return parts.map((_, part) => ({
-    line: found[2 * part]!.line,
-    bytes: [found[2 * part]!.byte, found[2 * part + 1]!.byte],
+  const places = new Map(wanted.map((own, at) => [own, found[at]!]));
+  return parts.map(([from, to]) => ({
+    line: places.get(from)!.line,
+    bytes: [places.get(from)!.byte, places.get(to)!.byte],
   }));
 }
