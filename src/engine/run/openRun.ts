@@ -134,7 +134,7 @@ async function openStage(config: RunConfig, path: string, files: Files, span: St
     splits,
     modelFiles,
     fingerprint: (await files.exists(path)) ? await fingerprintOf(config, path, modelFiles, files) : '',
-    hash: runHash(config, folder, modelFiles, checkpoints, fisher, files),
+    hash: runHash(config, folder, modelFiles, checkpoints, fisher, optimizer.kind !== 'sgd', files),
     readInitializer: initializerReader(model, files),
     frozen: [],
   };

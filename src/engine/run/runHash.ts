@@ -1,5 +1,6 @@
 import type { FisherKind } from '../../curvature/fisher';
 import type { Files } from '../../formats/bytes';
+import { trainerFiles } from '../../formats/checkpoints/readTrainingState';
 import { datasetFiles, datasetState, resolvePath } from '../../formats/datasets';
 import type { Checkpoint } from '../../protocol/model';
 import type { RunConfig } from '../config/config';
@@ -10,23 +11,31 @@ const engineVersion = 2;
 /** The content hash of a stage at some checkpoints; `more` are the stage's own settings. */
 export type RunHash = (stage: string, checkpoints: readonly number[], more?: unknown) => Promise<string>;
 
-/** Hashes graph, training data, checkpoints and those settings that a stage's numbers depend on. */
+/**
+ * Hashes graph, training data, checkpoints and those settings that a stage's numbers depend on.
+ * @param isAdam whether the optimizer's states, which may lie beside the checkpoints, enter too
+ */
 export function runHash(
   config: RunConfig,
   folder: string,
   modelFiles: readonly string[],
   checkpoints: readonly Checkpoint[],
   fisher: FisherKind,
+  isAdam: boolean,
   files: Files,
 ): RunHash {
   return async (stage, indices, more) => {
     const train = config.data.train!;
+    const own = indices.map((index) => checkpoints[index]!.file);
+    const beside = isAdam ? await Promise.all(own.map((file) => trainerFiles(file, files))) : [];
+    const states = beside.flat().filter((file) => files.basename(file) === 'optimizer.pt');
     const facts = {
       engineVersion,
       stage,
       more,
       model: await Promise.all(modelFiles.map((path) => files.hashFile(path))),
-      checkpoints: await Promise.all(indices.map((index) => files.hashFile(checkpoints[index]!.file))),
+      checkpoints: await Promise.all(own.map((file) => files.hashFile(file))),
+      ...(states.length > 0 ? { states: await Promise.all(states.map((file) => files.hashFile(file))) } : {}),
       train,
       trainFiles: await datasetState(train, folder, files),
       classes: config.classes,

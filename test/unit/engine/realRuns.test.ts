@@ -125,3 +125,16 @@ describe.each(names)('the run of %s', (name) => {
     }
   });
 });
+
+test("scores of an Adam run go stale with the optimizer's state and with the logged rates, those of others stay", async () => {
+  const hash = (name: string) => engine.hash({ config: configOf(name), method: 'source' }, quietContext());
+  const before = { trainer: await hash('trainer'), loop: await hash('loop') };
+  const beside = (step: number, name: string) => join(folder, `trainer/out/checkpoint-${step}`, name);
+  await cp(beside(20, 'optimizer.pt'), beside(40, 'optimizer.pt'));
+  const withState = await hash('trainer');
+  expect(withState).not.toBe(before.trainer);
+  const last = beside(60, 'trainer_state.json');
+  await writeFile(last, (await readFile(last, 'utf8')).replace('"learning_rate": 0.0092', '"learning_rate": 0.02'));
+  expect(await hash('trainer')).not.toBe(withState);
+  expect(await hash('loop')).toBe(before.loop);
+});
