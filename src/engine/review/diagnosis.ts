@@ -57,6 +57,9 @@ export async function diagnose(
   let preprocess = run.config.preprocess ?? {};
   let predictions = (await trial.predictions(preprocess))!;
   const loss = mean(predictions.losses);
+  const ofLabels = (own: Predictions) => (isClassifier(run) ? labelCause(own, trial.labels) : undefined);
+  const asTheyAre = ofLabels(predictions);
+  if (asTheyAre) return { loss, changes: [], alternatives: [], labels: asTheyAre };
   const changes: Tried[] = [];
   let alternatives: readonly Tried[] = [];
   const isReached = () => expected !== undefined && mean(predictions.losses) <= expected * (1 + leastShare) + leastFall;
@@ -68,7 +71,10 @@ export async function diagnose(
     ({ preprocess, predictions } = best);
     changes.push({ cause: best.cause, preprocess, loss: best.loss });
   }
-  const labels = isClassifier(run) ? labelCause(predictions, trial.labels) : undefined;
+  const labels = ofLabels(predictions);
+  // Wrong labels make confident predictions dear: whatever dulls the inputs helps then, but is no cause.
+  const isDulled = isClassifier(run) && !labels && mean(predictions.losses) >= entropy(trial.labels);
+  if (isDulled) return { loss, changes: [], alternatives: [] };
   return { loss, changes, alternatives, ...(labels ? { labels } : {}) };
 }
 
@@ -112,6 +118,16 @@ function isLower(losses: Float32Array, before: Float32Array): boolean {
   const variance = mean(falls.map((one) => (one - fall) ** 2));
   const error = Math.sqrt(variance / falls.length);
   return fall >= Math.max(leastFall, leastShare * mean(before)) && fall >= leastErrors * error;
+}
+
+/** The loss of always predicting the labels' own shares. */
+export function entropy(labels: Float64Array): number {
+  const counts = new Map<number, number>();
+  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return [...counts.values()].reduce(
+    (sum, count) => sum - (count / labels.length) * Math.log(count / labels.length),
+    0,
+  );
 }
 
 export function mean(values: ArrayLike<number>): number {

@@ -4,7 +4,7 @@ import { predict, predictionOf } from '../network/predictions';
 import type { LoadedRun } from '../run/loadedRun';
 import { isClassifier } from '../run/splits';
 import type { Task } from '../task';
-import { diagnose, mean } from './diagnosis';
+import { diagnose, entropy, mean } from './diagnosis';
 import { diagnosisProblems } from './diagnosisText';
 import { spreadIndices } from './trial';
 
@@ -77,16 +77,6 @@ function doubtOf(
   const ours = checkpoints.at(-1)!.loss;
   if (!isClassifier(run) || ours <= doubtfulGuess * entropy(labels)) return undefined;
   return { ours, theirs: undefined, isSure: ours > entropy(labels) && checkpoints.length > 1 };
-}
-
-/** The loss of always predicting the labels' own shares. */
-function entropy(labels: Float64Array): number {
-  const counts = new Map<number, number>();
-  for (const label of labels) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return [...counts.values()].reduce(
-    (sum, count) => sum - (count / labels.length) * Math.log(count / labels.length),
-    0,
-  );
 }
 
 async function lossProblems(loaded: LoadedRun, doubt: Doubt, task: Task): Promise<Problem[]> {

@@ -50,9 +50,8 @@ export class Trial {
       this.task.expect(Math.ceil(count / this.network.training.batch));
       return await predict(this.network, examples, range(0, count), this.checkpoint, this.task);
     } catch (error) {
-      const fits = !(error instanceof WhenceError && ['shape-mismatch', 'config-invalid'].includes(error.code));
-      if (fits) throw error;
-      return undefined;
+      if (error instanceof WhenceError && ['shape-mismatch', 'config-invalid'].includes(error.code)) return undefined;
+      throw error;
     }
   }
 

@@ -195,8 +195,8 @@ describe('check', () => {
     const settings = JSON.parse(await readFile(copy.config, 'utf8'));
     await writeFile(copy.config, JSON.stringify({ ...settings, preprocess: { scale: 1 } }));
     const { problems } = await engine.check({ config: copy.config }, quietContext());
-    expect(problems).toEqual([
-      expect.objectContaining({ severity: 'warning', mend: expect.stringContaining('preprocess') }),
+    expect(problems.filter(({ severity }) => severity === 'warning')).toEqual([
+      expect.objectContaining({ mend: expect.stringContaining('"preprocess"') }),
     ]);
   });
 });

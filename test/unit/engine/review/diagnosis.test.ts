@@ -72,6 +72,8 @@ describe('a run on pictures in folders', () => {
 });
 
 describe('a run on FashionMNIST', () => {
+  /** Pixels of a picture's side. */
+  const side = 8;
   const images = 'data/FashionMNIST/raw/train-images-idx3-ubyte.gz';
   const labels = 'data/FashionMNIST/raw/train-labels-idx1-ubyte.gz';
 
@@ -79,7 +81,7 @@ describe('a run on FashionMNIST', () => {
   async function withBytes(file: string, header: number, change: (values: Uint8Array) => void, settings = {}) {
     const path = join(garments.folder, file);
     const packed = readFileSync(path);
-    const bytes = gunzipSync(packed);
+    const bytes = new Uint8Array(gunzipSync(packed));
     change(bytes.subarray(header));
     try {
       await writeFile(path, gzipSync(bytes));
@@ -99,10 +101,11 @@ describe('a run on FashionMNIST', () => {
   test('transposed pictures are told', async () => {
     const [problem] = warnings(
       await withBytes(images, 16, (pixels) => {
-        for (let at = 0; at < pixels.length; at += 784) {
-          const own = pixels.slice(at, at + 784);
-          for (let place = 0; place < 784; place++)
-            pixels[at + place] = own[(place % 28) * 28 + Math.floor(place / 28)]!;
+        for (let at = 0; at < pixels.length; at += side * side) {
+          const own = pixels.slice(at, at + side * side);
+          own.forEach((pixel, place) => {
+            pixels[at + (place % side) * side + Math.floor(place / side)] = pixel;
+          });
         }
       }),
     );
