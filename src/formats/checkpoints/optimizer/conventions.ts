@@ -16,11 +16,16 @@ const orders: readonly (readonly string[])[] = [
   ['self', 'output'],
   ['attention', 'crossattention', 'intermediate', 'output'],
   ['dense', 'LayerNorm'],
-  ['word_embeddings', 'position_embeddings', 'token_type_embeddings', 'LayerNorm'],
   ['embeddings', 'encoder', 'pooler'],
   ['embeddings', 'transformer'],
   ['wte', 'wpe', 'h', 'ln_f'],
   ['embed_tokens', 'layers', 'norm'],
+  ['embed_in', 'layers', 'final_layer_norm'],
+  ['embeddings', 'layers', 'layernorm'],
+  ['layers', 'final_layernorm'],
+  ['layernorm_before', 'layernorm_after'],
+  ['q_norm', 'k_norm'],
+  ['q_proj', 'k_proj', 'v_proj', 'dense'],
   ['input_layernorm', 'post_attention_layernorm'],
   ['attention', 'sa_layer_norm', 'ffn', 'output_layer_norm'],
   ['ln_1', 'attn', 'ln_2', 'mlp'],
@@ -28,7 +33,7 @@ const orders: readonly (readonly string[])[] = [
 ];
 
 /** The parts of a model that its head comes after. */
-const bodies = /^(bert|roberta|distilbert|electra|transformer|model|base_model|backbone|encoder|body|vit)$/;
+const bodies = /^(bert|roberta|distilbert|electra|transformer|model|base_model|gpt_neox|backbone|encoder|body|vit)$/;
 const heads = /^(pre_classifier|classifier|score|lm_head|head|cls|qa_outputs|fc)$/;
 
 const recurrent = /^(weight|bias)_(ih|hh)_l(\d+)(_reverse)?$/;
