@@ -2,7 +2,7 @@ import type { Model } from '../../onnx/graph';
 import { WhenceError } from '../../protocol/errors';
 import { elementCount, formatDims, type TensorRef } from '../tensor';
 import type { Match } from './byNames';
-import { endsAlike, isStatistic } from './names';
+import { endsAlike, isAdapterPart, isStatistic } from './names';
 import type { Search } from './search';
 
 export const reexport =
@@ -20,8 +20,13 @@ export function failByNames(search: Search, matches: readonly Match[], left: rea
     folded(search, left) ??
     placeless(search, matches, left) ??
     ambiguity(search, matches) ??
-    missing(search);
+    (isAdapter(search) ? undefined : missing(search));
   if (reason) throw reason;
+}
+
+/** A checkpoint of adapters alone: what they do not hold are the weights that they adapt, which stay the model's own. */
+function isAdapter({ checkpoint }: Search): boolean {
+  return [...checkpoint.keys()].some((name) => isAdapterPart(name));
 }
 
 /** The first weight that has a tensor of its name, but of another shape. */

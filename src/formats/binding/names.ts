@@ -12,6 +12,13 @@ export function isStatistic(name: string): boolean {
   return /(^|\.)(running_mean|running_var|num_batches_tracked|position_ids)$/.test(name);
 }
 
+/** Weights that PEFT's adapters put beside those of a layer. */
+export function isAdapterPart(name: string): boolean {
+  return /\.(lora_(A|B|magnitude_vector|embedding_A|embedding_B)|ia3_l|hada_w[12]_[ab]|vera_lambda_[bd])(\.|$)/.test(
+    name,
+  );
+}
+
 /** Inputs of an op that weights stand at. */
 const weightInputs: Readonly<Record<string, readonly number[]>> = {
   Gemm: [1, 2],

@@ -1,3 +1,4 @@
+import { isAdapterPart } from '../binding/names';
 import type { Files } from '../bytes';
 import type { TensorRef } from '../tensor';
 import type { CheckpointContent } from './content';
@@ -6,16 +7,13 @@ import { isRecord } from './safetensorsHeader';
 
 /** What PEFT puts before the names of the model that it adapts. */
 const wrapper = 'base_model.model.';
-/** Weights of adapters; a module of one has the adapter's name after it, which files leave out. */
-const adapterPart =
-  /\.(lora_(?:A|B|magnitude_vector)|lora_embedding_(?:A|B)|ia3_l|hada_w[12]_[ab]|vera_lambda_[bd])(?=\.|$)/;
+/** The part of a name after which the model has the adapter's own name, which files leave out. */
+const adapterPart = /\.(lora_\w+|ia3_l|hada_w[12]_[ab]|vera_lambda_[bd])(?=\.|$)/;
 
 /** Whether a checkpoint is an adapter of PEFT alone, without the model that it adapts. */
 export function isAdapter({ tensors }: CheckpointContent): boolean {
   const names = [...tensors.keys()];
-  return (
-    names.length > 0 && names.every((name) => name.startsWith(wrapper)) && names.some((name) => adapterPart.test(name))
-  );
+  return names.length > 0 && names.every((name) => name.startsWith(wrapper)) && names.some(isAdapterPart);
 }
 
 /**
@@ -38,7 +36,7 @@ export async function withModelNames(
 }
 
 function modelName(name: string, whole: readonly string[]): string {
-  if (adapterPart.test(name)) return name.replace(adapterPart, '.$1.default');
+  if (isAdapterPart(name)) return name.replace(adapterPart, '.$1.default');
   const parts = name.split('.');
   const last = parts.findIndex((part) => whole.includes(part));
   return last < 0 ? name : [...parts.slice(0, last + 1), 'modules_to_save.default', ...parts.slice(last + 1)].join('.');

@@ -2,6 +2,7 @@ import { scalarOf } from '../../pickle/numpy';
 import { isDict, memberOf, type PickleDict, type PickleValue } from '../../pickle/values';
 import type { TrainingState } from '../../trainingState';
 import { type MovedTensors, numberIn, readOptimizer } from '../optimizer/optimizer';
+import { baseLearningRates, scheduleOf } from './schedule';
 import type { TensorMemory } from './tensor';
 import { isOptimizerState } from './weights';
 
@@ -32,12 +33,14 @@ export async function trainingStateOf(
   const epoch = await firstNumber(value, epochKeys, memory);
   const saved = optimizerIn(value, 0, new Set());
   const optimizer = saved && (await readOptimizer(saved, memory, moved, baseLearningRates(value)));
+  const schedule = scheduleOf(value);
   const batchSize = batchSizeOf(value);
   const version = value.get('pytorch-lightning_version');
   const state: TrainingState = {
     ...(step === undefined ? {} : { step }),
     ...(epoch === undefined ? {} : { epoch }),
     ...(optimizer === undefined ? {} : { optimizer }),
+    ...(schedule ? { schedule } : {}),
     ...(batchSize === undefined ? {} : { batchSize }),
     ...(typeof version === 'string' ? { writer: `PyTorch Lightning ${version}` } : {}),
   };
@@ -69,23 +72,6 @@ function optimizerIn(value: PickleValue, depth: number, seen: Set<PickleValue>):
   const values = Array.isArray(value) ? (value.length <= 8 ? value : []) : inner.map(([, one]) => one);
   const found = values.flatMap((one) => optimizerIn(one, depth + 1, seen) ?? []);
   return found.length === 1 ? found[0] : undefined;
-}
-
-/** Rates that a schedule multiplies, as torch's schedulers keep them. */
-function baseLearningRates(value: PickleDict): readonly (number | undefined)[] {
-  for (const key of [
-    'lr_schedulers',
-    'scheduler',
-    'lr_scheduler',
-    'scheduler_state_dict',
-    'lr_scheduler_state_dict',
-    'sched',
-  ]) {
-    const saved = value.get(key);
-    const rates = memberOf(Array.isArray(saved) ? saved[0] : saved, 'base_lrs');
-    if (Array.isArray(rates)) return rates.map((rate) => scalarOf(rate));
-  }
-  return [];
 }
 
 /**
