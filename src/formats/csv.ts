@@ -17,6 +17,8 @@ export interface CsvFile {
   rowAt(line: number): number | undefined;
   /** Cells of rows `from` to `to - 1`, as they are written, quotes taken off. */
   rows(from: number, to: number): Promise<string[][]>;
+  /** The cells of one column alone, many times faster. */
+  column(index: number, from: number, to: number): Promise<string[]>;
   /** How many rows from `from` on make a read of handy size. */
   blockEnd(from: number): number;
 }
@@ -49,6 +51,7 @@ export async function openCsv(source: ByteSource): Promise<CsvFile> {
       return row === undefined || row < skip ? undefined : row - skip;
     },
     rows: (from, to) => parseRows(source, scan, from + skip, to + skip),
+    column: (column, from, to) => readColumn(source, scan, column, from + skip, to + skip),
     blockEnd: (from) => index.readEnd(from + skip, blockBytes) - skip,
   };
 }
@@ -87,6 +90,31 @@ async function parseRows(source: ByteSource, scan: CsvRows, from: number, to: nu
     });
   }
   return rows;
+}
+
+async function readColumn(source: ByteSource, scan: CsvRows, column: number, from: number, to: number) {
+  const block = scan.index.block(from, to);
+  const bytes = await source.read(block.start, block.end - block.start);
+  const decoder = new TextDecoder('utf-8');
+  const cells: string[] = [];
+  let row = block.row;
+  const see = () => {
+    if (row >= from && row < to) cells.push(cellText(bytes.subarray(scanner.cellStart, scanner.cellEnd), decoder));
+    row++;
+  };
+  const scanner: RowScanner = new RowScanner(scan.delimiter.charCodeAt(0), 0, see, column);
+  scanner.push(bytes);
+  scanner.finish();
+  return cells;
+}
+
+const quote = 0x22;
+
+function cellText(bytes: Uint8Array, decoder: TextDecoder): string {
+  // Most labels are one digit.
+  if (bytes.length === 1 && bytes[0]! < 0x80) return String.fromCharCode(bytes[0]!);
+  const isQuoted = bytes[0] === quote && bytes.at(-1) === quote && bytes.length > 1;
+  return isQuoted ? decoder.decode(bytes.subarray(1, -1)).replaceAll('""', '"') : decoder.decode(bytes);
 }
 
 /** Rows `from` to `to - 1` of a block, with one newline between each two and no blank lines. */

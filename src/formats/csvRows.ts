@@ -55,6 +55,9 @@ export async function scanRows(source: ByteSource): Promise<CsvRows> {
 export class RowScanner {
   /** The line on which the row at hand began. */
   rowLine = 1;
+  /** Where the watched cell of the row at hand begins and ends. */
+  cellStart = 0;
+  cellEnd = 0;
   private line = 1;
   private offset: number;
   private rowStart: number;
@@ -68,9 +71,12 @@ export class RowScanner {
     private readonly delimiter: number,
     offset: number,
     private readonly see: SeeRow,
+    /** The column whose cells are watched. */
+    private readonly watched = -1,
   ) {
     this.offset = offset;
     this.rowStart = offset;
+    this.cellStart = offset;
   }
 
   push(chunk: Uint8Array): void {
@@ -91,6 +97,8 @@ export class RowScanner {
         this.rowLine = this.line;
         atCellStart = true;
       } else if (byte === delimiter) {
+        if (this.cells === this.watched) this.cellStart = offset + index + 1;
+        else if (this.cells === this.watched + 1) this.cellEnd = offset + index;
         this.cells++;
         atCellStart = true;
       } else if (byte === quote && (atCellStart || justClosed)) {
@@ -114,8 +122,10 @@ export class RowScanner {
 
   private endRow(position: number, previous: number): void {
     const end = previous === carriageReturn && position > this.rowStart ? position - 1 : position;
+    if (this.cells === this.watched + 1) this.cellEnd = end;
     if (end > this.rowStart) this.see(this.rowStart, end, this.rowLine, this.line, this.cells);
     this.rowStart = position + 1;
+    if (this.watched === 0) this.cellStart = this.rowStart;
     this.cells = 1;
   }
 }

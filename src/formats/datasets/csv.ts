@@ -48,9 +48,11 @@ export async function openCsvDataset(
   const held = isHeld ? new Float32Array(csv.length * featureColumns.length) : undefined;
   for (let from = 0; from < csv.length; ) {
     const to = csv.blockEnd(from);
-    const rows = await csv.rows(from, to);
-    held?.set(readFeatures(csv, rows, from, featureColumns), from * featureColumns.length);
-    for (const row of rows) encoder.add(row[label]!);
+    if (held) {
+      const rows = await csv.rows(from, to);
+      held.set(readFeatures(csv, rows, from, featureColumns), from * featureColumns.length);
+      for (const row of rows) encoder.add(row[label]!);
+    } else for (const cell of await csv.column(label, from, to)) encoder.add(cell);
     from = to;
   }
   const { labels, classes: names } = encoder.finish();

@@ -44,7 +44,8 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
       if (!(values >= 0 && values <= mostValues && rows <= mostValues)) {
         throw contradiction(source, number, `claims ${values} values in a column`);
       }
-      bytes += Math.max(0, Number(chunk.total_uncompressed_size));
+      // Values that a dictionary or runs stand for take more once they are decoded.
+      bytes += Math.max(8 * values, Number(chunk.total_uncompressed_size));
       return { from, to, values };
     });
     if (!Number.isSafeInteger(rows) || rows < 0) throw contradiction(source, number, `claims ${rows} rows`);

@@ -10,6 +10,9 @@ const open = (text: string, columns?: CsvColumns, classes?: readonly string[]) =
 async function rows(text: string) {
   const csv = await openCsv(sourceOf(text));
   const cells = await csv.rows(0, csv.length);
+  for (const column of csv.columns.keys()) {
+    expect(await csv.column(column, 0, csv.length)).toEqual(cells.map((row) => row[column]));
+  }
   return { columns: csv.columns, rows: cells, lines: cells.map((_, row) => [csv.firstLine(row), csv.lastLine(row)]) };
 }
 
