@@ -13,6 +13,7 @@ import { removalPlan } from '../retrain/removal';
 import type { RetrainingPlan } from '../retrain/retrainingPlan';
 import { type TrainingFailure, trainAll } from '../retrain/trainAll';
 import { commandText } from '../retrain/trainingCommand';
+import { type TrainingSplit, trainedExamples, trainingSplits } from '../retrain/trainingSplits';
 import { withoutPlan } from '../retrain/without';
 import { findRun } from '../runs';
 import type { CommandSession } from '../session';
@@ -42,7 +43,7 @@ const mostQueries = 100;
 /** Trains the run anew on parts of its data by the user's own command, and says what that showed. */
 export async function retrain(session: CommandSession, folder: string, options: RetrainOptions): Promise<boolean> {
   const run = await findRun(session, folder, options.run);
-  const { retrain: config, checkpoints } = await readConfig(run.config, nodeFiles());
+  const { retrain: config, checkpoints, ...whole } = await readConfig(run.config, nodeFiles());
   if (!config) {
     throw new WhenceError('not-set-up', 'Nothing says how this run is trained.', {
       file: run.config,
@@ -50,8 +51,9 @@ export async function retrain(session: CommandSession, folder: string, options: 
     });
   }
   const description = await describe(session, run, options);
-  const examples = run.splits.find(({ name }) => name === 'train')?.examples ?? 0;
-  const plan = await planOf(session, run, description, examples, config.seed ?? 1, options);
+  const splits = trainingSplits(run, whole);
+  const examples = trainedExamples(splits);
+  const plan = await planOf(session, run, description, splits, config.seed ?? 1, options);
   const parallel = options.parallel ?? config.parallel ?? Math.max(1, Math.floor(availableParallelism() / 2));
   const out = resolve(options.out ?? join(run.folder, 'outcomes', plan.name));
   session.say(
@@ -122,7 +124,7 @@ async function planOf(
   session: CommandSession,
   run: TrainingRun,
   description: OutcomeDescription,
-  examples: number,
+  splits: readonly TrainingSplit[],
   seed: number,
   options: RetrainOptions,
 ): Promise<RetrainingPlan> {
@@ -130,7 +132,8 @@ async function planOf(
   if (ways.length !== 1) {
     throw new WhenceError('bad-argument', 'Say what to train: one of --halves, --without and --removal.');
   }
-  if (options.without) return withoutPlan(session, run, description, examples, options.without, options);
+  if (options.without) return withoutPlan(session, run, description, splits, options.without, options);
+  const examples = trainedExamples(splits);
   if (options.removal) return removalPlan(session, run, description, examples, options);
   const count = options.halves ?? 0;
   return {

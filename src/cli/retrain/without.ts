@@ -1,6 +1,5 @@
 import { type OutcomeDescription, outcomesOf, readOutcomeFolder } from '../../engine/retraining/outcomeFolder';
 import { withAndWithout } from '../../engine/retraining/plans';
-import { WhenceError } from '../../protocol/errors';
 import type { MethodName, TrainingRun } from '../../protocol/model';
 import { nodeFiles } from '../../worker/nodeFiles';
 import { allScores } from '../allScores';
@@ -10,6 +9,7 @@ import type { CommandSession } from '../session';
 import { table } from '../table';
 import { methodNames, signed } from '../words';
 import type { RetrainingPlan } from './retrainingPlan';
+import { placesOf, type TrainingSplit, trainedExamples } from './trainingSplits';
 
 const defaultRepeats = 5;
 
@@ -18,12 +18,13 @@ export async function withoutPlan(
   session: CommandSession,
   run: TrainingRun,
   description: OutcomeDescription,
-  examples: number,
+  splits: readonly TrainingSplit[],
   ranges: readonly QueryRange[],
   { repeats = defaultRepeats, methods, json }: WithoutOptions,
 ): Promise<RetrainingPlan> {
-  const removed = removedExamples(ranges, examples);
-  const group = removed.length > 3 ? `${removed.length} examples` : removed.map((index) => `train:${index}`).join(', ');
+  const removed = placesOf(ranges, splits);
+  const named = ranges.map(({ split, from, to }) => (from === to ? `${split}:${from}` : `${split}:${from}-${to}`));
+  const group = removed.length > 3 ? `${removed.length} examples` : named.join(', ');
   const files = nodeFiles();
   const id = files.hashBytes([new TextEncoder().encode(removed.join())]).slice(0, 8);
   return {
@@ -35,7 +36,7 @@ export async function withoutPlan(
     facts: { kind: 'without' },
     report: async (out) => {
       const folder = await readOutcomeFolder(out, files);
-      const measured = changes(outcomesOf(folder, examples).values, repeats, description.queries.length);
+      const measured = changes(outcomesOf(folder, trainedExamples(splits)).values, repeats, description.queries.length);
       const predicted = await predictions(session, run, description, removed, methods);
       return withoutReport({ description, measured, predicted, repeats, group, json: json ?? false });
     },
@@ -127,14 +128,4 @@ async function predictions(
     );
   }
   return predicted;
-}
-
-function removedExamples(ranges: readonly QueryRange[], examples: number): readonly number[] {
-  const removed = ranges.flatMap(({ split, from, to }) => {
-    if (split === 'train' && to < examples) return Array.from({ length: to - from + 1 }, (_, at) => from + at);
-    const message =
-      split === 'train' ? `There is no train:${to}; there are ${examples}, from 0.` : `${split} is not trained on.`;
-    throw new WhenceError('bad-argument', message, { mend: 'Name training examples: --without train:1,5,9-12.' });
-  });
-  return [...new Set(removed)].sort((a, b) => a - b);
 }
