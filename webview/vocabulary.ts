@@ -21,6 +21,7 @@ export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'gradient-dot', label: 'Gradient dot product' },
   { value: 'gradient-cosine', label: 'Gradient cosine' },
   { value: 'representation-similarity', label: 'Representation similarity' },
+  { value: 'exact-unrolling', label: 'Exact unrolling' },
 ];
 
 export const phases: Readonly<Record<Phase, string>> = {
@@ -158,6 +159,8 @@ export function methodMeaning({ influence }: InfluenceResult): string {
       return 'TracIn adds up gradient products over the checkpoints, without curvature.';
     case 'trak':
       return 'TRAK solves the model as a linear one in randomly projected gradients, averaged over the checkpoints.';
+    case 'exact-unrolling':
+      return 'Exact unrolling differentiates every step of training, replayed: for tiny networks whose batches are known.';
     case 'gradient-dot':
       return 'The gradient dot product is of the last checkpoint alone, without curvature or scale.';
     case 'gradient-cosine':

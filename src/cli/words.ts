@@ -81,6 +81,7 @@ export const methodNames: Readonly<Record<MethodName, string>> = {
   'gradient-dot': 'gradient dot product',
   'gradient-cosine': 'gradient cosine',
   'representation-similarity': 'representation similarity',
+  'exact-unrolling': 'exact unrolling',
 };
 
 /** `label Coat, predicted Pullover (87.2 %), wrong`; for regressions the two numbers. */

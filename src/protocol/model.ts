@@ -123,7 +123,7 @@ export type MeasurementKind = 'margin' | 'loss' | 'logit';
 /** Methods of segments with operators on the query's gradient. */
 export type SegmentedMethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
 /** Methods that compare two examples otherwise. */
-export type DirectMethodName = 'trak' | 'gradient-cosine' | 'representation-similarity';
+export type DirectMethodName = 'trak' | 'gradient-cosine' | 'representation-similarity' | 'exact-unrolling';
 export type MethodName = SegmentedMethodName | DirectMethodName;
 
 /** The scalar whose change is attributed: `kind` of class `target` (the label where absent; ignored by regressions). */

@@ -77,6 +77,9 @@ export async function makeUnrolledRun(training: UnrolledTraining): Promise<Unrol
   await mkdir(join(folder, 'checkpoints'));
   const { steps, rate, momentum, checkpoints } = training;
   const marks = new Set(Array.from({ length: checkpoints }, (_, c) => Math.round((steps * (c + 1)) / checkpoints)));
+  await writeCheckpoint(join(folder, 'initial.safetensors'), tensors(weights));
+  const batch = `${JSON.stringify(train.map((_, index) => index))}\n`;
+  await writeFile(join(folder, 'batches.jsonl'), batch.repeat(steps));
   for (let step = 1; step <= steps; step++) {
     const gradient = meanGradient(weights, train);
     train.forEach((example, m) => {
@@ -101,8 +104,14 @@ export async function makeUnrolledRun(training: UnrolledTraining): Promise<Unrol
   const config = join(folder, 'whence.json');
   const data = { train: { format: 'csv', file: 'train.csv' }, test: { format: 'csv', file: 'test.csv' } };
   const optimizer = { kind: 'sgd', learningRate: rate, momentum };
-  const { segments } = training;
-  const settings = { model: 'model.onnx', checkpoints: 'checkpoints/step-*.safetensors', data, optimizer, segments };
+  const settings = {
+    model: 'model.onnx',
+    checkpoints: 'checkpoints/step-*.safetensors',
+    data,
+    optimizer,
+    segments: training.segments,
+    unrolling: { batches: 'batches.jsonl', initial: 'initial.safetensors' },
+  };
   await writeFile(config, JSON.stringify(settings));
 
   const exact = new Float64Array(queries * examples);

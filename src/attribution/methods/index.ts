@@ -1,5 +1,6 @@
 import type { DirectMethodName, MethodName, SegmentedMethodName } from '../../protocol/model';
 import type { DirectMethod, Method } from '../method';
+import { exactUnrolling } from './exactUnrolling';
 import { gradientCosine } from './gradientCosine';
 import { gradientDot } from './gradientDot';
 import { influenceFunctions } from './influenceFunctions';
@@ -17,6 +18,7 @@ export const methods: Readonly<Record<SegmentedMethodName, Method> & Record<Dire
   'gradient-dot': gradientDot,
   'gradient-cosine': gradientCosine,
   'representation-similarity': representationSimilarity,
+  'exact-unrolling': exactUnrolling,
 };
 
 export function isSegmented(method: MethodName): method is SegmentedMethodName {

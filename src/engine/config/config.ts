@@ -59,6 +59,14 @@ export interface StageConfig {
   readonly log?: string;
 }
 
+/** What exact unrolling replays training from. */
+export interface UnrollingConfig {
+  /** A `.npy` of training examples' indices [updates, batch], or JSON lines of lists. */
+  readonly batches: string;
+  /** The weights before the first update. Default: the checkpoint of step 0. */
+  readonly initial?: string;
+}
+
 /** A `whence.json` as parsed: one training run. */
 export interface RunConfig {
   readonly name?: string;
@@ -89,6 +97,7 @@ export interface RunConfig {
   /** Megabytes that the computation may take. */
   readonly memory?: number;
   readonly trak?: TrakConfig;
+  readonly unrolling?: UnrollingConfig;
   /** Rank that preconditioned queries are truncated to; absent: none are. */
   readonly queryRank?: number;
   /** How `whence retrain` trains the run anew. */

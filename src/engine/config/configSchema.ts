@@ -128,6 +128,13 @@ export const runConfigSchema = z.strictObject(
         'must be an object',
       ),
     ),
+    unrolling: optional(
+      'unrolling',
+      z.strictObject(
+        { batches: keyed('unrolling.batches', path()), initial: optional('unrolling.initial', path()) },
+        'must be an object',
+      ),
+    ),
     queryRank: optional('queryRank', z.int('must be a whole number').check(z.gte(1, 'must be at least 1'))),
     retrain: optional('retrain', retrainSchema),
   },

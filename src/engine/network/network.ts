@@ -1,7 +1,7 @@
 import { checkGraph } from '../../curvature/instrument';
 import type { Site } from '../../curvature/site';
 import type { Subject } from '../../curvature/subject';
-import type { ModelBinding } from '../../formats/bind';
+import type { Binding, ModelBinding } from '../../formats/bind';
 import { layerTensorsOf } from '../../formats/binding/expression';
 import { isStatistic } from '../../formats/binding/names';
 import type { TensorRef } from '../../formats/tensor';
@@ -129,7 +129,12 @@ export class Network {
 
   /** The graph of queries: the training one, at the batch size of queries. */
   querySubject(): Promise<Subject> {
-    const batch = fixedBatch(this.run.model) ?? Math.min(queriesAtOnce(this.memory, this.sites), this.training.batch);
+    return this.subjectAt(queriesAtOnce(this.memory, this.sites));
+  }
+
+  /** The training graph at a batch size, no larger than the training one's; a graph of fixed batch size at that. */
+  subjectAt(size: number): Promise<Subject> {
+    const batch = fixedBatch(this.run.model) ?? Math.min(size, this.training.batch);
     let subject = this.subjects.get(batch);
     if (!subject) {
       const { run, host, binding, probe } = this;
@@ -188,6 +193,11 @@ export class Network {
   /** What training kept for each element of its parameters, by their tensors' names, as the weights of the graph lie. */
   companions(tensors: ReadonlyMap<string, TensorRef>): Promise<Feeds> {
     return loadCompanions(this.run, this.binding.bindings, tensors);
+  }
+
+  /** What of a checkpoint fills each weight of the graph. */
+  get bindings(): readonly Binding[] {
+    return this.binding.bindings;
   }
 
   /** The inputs that a batch fills; a session takes those that it has. */

@@ -44,6 +44,8 @@ export interface OpenRun {
   readonly stages: readonly Stage[];
   /** How the weights were updated, whoever told it. */
   readonly optimizer: ResolvedOptimizer;
+  /** `Σ η_k` over the updates `from <= k < to`, counted from 0. */
+  readonly totalLearningRate: (from: number, to: number) => number;
   /** Adam's second moments at a checkpoint, by its index in `checkpoints`; undefined where none were saved. */
   readonly secondMoments: (checkpoint: number) => Promise<SecondMoments | undefined>;
   /** What wrote the checkpoints, as people call it. */
@@ -127,6 +129,7 @@ async function openStage(config: RunConfig, path: string, files: Files, span: St
     segments: inConfig(path, () => cutSegments(schedule, config.segments ?? defaultSegments)),
     stages: [],
     optimizer,
+    totalLearningRate: trajectory.rates.total,
     secondMoments,
     writer: trajectory.writer,
     problems: trajectory.problems,

@@ -6,6 +6,7 @@ import type { ModelExamples } from '../network/examples';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
 import type { Task } from '../task';
+import { ExactUnrolling } from '../unrolling/exactUnrolling';
 import type { Attribution } from './attribute';
 import { GradientCosine } from './gradientCosine';
 import type { AskedQueries } from './queryGradients';
@@ -38,6 +39,7 @@ export function directScorers(
     trak: new Trak(run, host, network, train),
     'gradient-cosine': new GradientCosine(run, network, attribution),
     'representation-similarity': new RepresentationSimilarity(run, network, train),
+    'exact-unrolling': new ExactUnrolling(run, host, network, train),
   };
 }
 

@@ -8,6 +8,7 @@ import { predict, predictionOf } from '../network/predictions';
 import { checkedIndex, type LoadedRun } from '../run/loadedRun';
 import { isClassifier, isPerToken } from '../run/splits';
 import type { Task } from '../task';
+import { unrollingFiles } from '../unrolling/unrollingFiles';
 import { exampleOf } from './exampleOf';
 
 /** What a question about one prediction names. */
@@ -47,7 +48,8 @@ export async function scoredQuery(loaded: LoadedRun, asked: AskedQuery, task: Ta
 }
 
 /** Content hash of what a method's scores depend on, whichever the query. */
-export async function influenceHash({ run }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
+export async function influenceHash({ run, files }: LoadedRun, method: AttributeRequest['method']): Promise<string> {
+  const replayed = method === 'exact-unrolling' ? Object.values(unrollingFiles(run, files)) : [];
   const stages = run.stages.map((stage) =>
     stage.run.hash('stage', range(0, stage.run.checkpoints.length), stage.run.optimizer),
   );
@@ -58,6 +60,7 @@ export async function influenceHash({ run }: LoadedRun, method: AttributeRequest
     rates: run.checkpoints.map(({ learningRate }) => learningRate),
     queryRank: run.config.queryRank,
     ...(stages.length > 0 ? { stages: await Promise.all(stages) } : {}),
+    ...(replayed.length > 0 ? { replayed: await Promise.all(replayed.map((file) => files.hashFile(file))) } : {}),
     ...(method === 'trak' ? { trak: run.config.trak, seed: run.config.seed } : {}),
   });
 }

@@ -26,10 +26,12 @@ function runOf(name: string): Promise<LoadedRun> {
   return run;
 }
 
-async function openRun(name: string): Promise<LoadedRun> {
+async function openRun(name: string, fixture = 'losses'): Promise<LoadedRun> {
   const folder = await mkdtemp(join(tmpdir(), 'whence-methods-'));
   folders.push(folder);
-  await cp(fileURLToPath(new URL(`../../../fixtures/losses/${name}`, import.meta.url)), folder, { recursive: true });
+  await cp(fileURLToPath(new URL(`../../../fixtures/${fixture}/${name}`, import.meta.url)), folder, {
+    recursive: true,
+  });
   const config = join(folder, 'whence.json');
   const settings = JSON.parse(await readFile(config, 'utf8')) as object;
   await writeFile(config, JSON.stringify({ ...settings, seed: 5, trak: { dimension: 6, damping: 0.01 } }));
@@ -84,7 +86,8 @@ const kinds: readonly MeasurementKind[] = ['margin', 'loss', 'logit'];
  */
 describe.each(everyMethod)('%s', (method) => {
   test.each(kinds)('finds training examples proponents of their own %s', async (kind) => {
-    const loaded = await runOf('mixed');
+    // Exact unrolling needs a run whose batches are known.
+    const loaded = method === 'exact-unrolling' ? await openRun('momentum', 'unrolling') : await runOf('mixed');
     const scores = await scoresOf(loaded, method, kind, 'train');
     const examples = loaded.examples('train').length;
     expect(scores).toHaveLength(examples ** 2);
@@ -94,7 +97,7 @@ describe.each(everyMethod)('%s', (method) => {
     else expect(Math.min(...own)).toBeGreaterThan(0);
   });
 
-  test('measures one token', async () => {
+  test.skipIf(method === 'exact-unrolling')('measures one token', async () => {
     const loaded = await runOf('next-token');
     const queries = loaded.examples('test');
     const score = (token?: number) =>
