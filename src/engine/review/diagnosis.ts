@@ -37,6 +37,11 @@ const leastErrors = 3;
 const indifferentRatio = 1.5;
 const indifferentLoss = 0.1;
 
+/** Whether a loss is too near to the smallest of several to be told from it. */
+export function isNearSmallest(loss: number, smallest: number): boolean {
+  return loss <= smallest * indifferentRatio + indifferentLoss;
+}
+
 interface Final extends Tried {
   readonly predictions: Predictions;
 }
@@ -107,7 +112,7 @@ async function bestVariants(
 /** Of a list in the order of likelihood first those that are hardly worse than the best, then the others by their losses. */
 function likeliestFirst<T extends Tried>(tried: readonly T[]): T[] {
   const best = Math.min(...tried.map(({ loss }) => loss));
-  const isNear = ({ loss }: T) => loss <= best * indifferentRatio + indifferentLoss;
+  const isNear = ({ loss }: T) => isNearSmallest(loss, best);
   return [...tried.filter(isNear), ...tried.filter((one) => !isNear(one)).sort((a, b) => a.loss - b.loss)];
 }
 

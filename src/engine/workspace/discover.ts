@@ -1,10 +1,13 @@
 import type { FileEntry, Files } from '../../formats/bytes';
 import type { DatasetConfig } from '../../formats/dataset';
 import { isIdx } from '../../formats/datasets/idxFile';
+import { splitOf } from '../../formats/datasets/splitNames';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Problem } from '../../protocol/model';
 import { type CheckpointGroup, groupCheckpoints } from './checkpointGroups';
 import { findCheckpointFiles } from './findCheckpoints';
+import { findPictureSplits } from './findPictures';
+import { findTableSplits } from './findTables';
 import { walk } from './walk';
 
 /** Data that may be a split of some run, by its names; paths are absolute. */
@@ -32,13 +35,6 @@ const logNames = /(^|[-_. ])(log|logs|metrics|history|progress|lr)([-_. ]|$)/i;
 const idxNames = /(idx\d|ubyte|\.idx(\.gz)?$)/i;
 const textData = /\.(csv|tsv|jsonl|ndjson)(\.gz)?$/i;
 
-/** Splits by the words in names, in the order in which they are looked for. */
-const splitWords: readonly (readonly [string, RegExp])[] = [
-  ['train', /(^|[-_. ])(train|training)([-_. \d]|$)/i],
-  ['test', /(^|[-_. ])(test|t10k|testing)([-_. \d]|$)/i],
-  ['validation', /(^|[-_. ])(val|valid|validation|dev)([-_. \d]|$)/i],
-];
-
 /** Walks a workspace and tells its files apart: by content where that is cheap, text files by their names alone. */
 export async function discover(folder: string, files: Files, signal?: CancelSignal): Promise<Discovery> {
   const { entries, problems } = await walk(folder, files, signal);
@@ -50,7 +46,12 @@ export async function discover(folder: string, files: Files, signal?: CancelSign
     checkpoints: groupCheckpoints(checkpoints, files),
     models: named(/\.onnx$/i),
     logs: entries.filter(({ name }) => /\.csv$/i.test(name) && logNames.test(name)).map(({ path }) => path),
-    splits: [...(await findIdxSplits(entries, files)), ...findTextSplits(entries, files)],
+    splits: [
+      ...(await findIdxSplits(entries, files)),
+      ...findTextSplits(entries, files),
+      ...(await findTableSplits(entries, files)),
+      ...findPictureSplits(entries, folder, splitOf, files),
+    ],
     scripts: named(/\.py$/i),
     classLists: named(/^(classes|class_names|labels)\.txt$/i),
     problems: [...problems, ...unread],
@@ -99,8 +100,4 @@ function findTextSplits(entries: readonly FileEntry[], files: Files): FoundSplit
     const format = /\.(jsonl|ndjson)(\.gz)?$/i.test(name) ? ('jsonl' as const) : ('csv' as const);
     return [{ name: split, folder: files.dirname(path), config: { format, file: path } }];
   });
-}
-
-function splitOf(name: string): string | undefined {
-  return splitWords.find(([, pattern]) => pattern.test(name))?.[0];
 }

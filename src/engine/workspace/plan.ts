@@ -37,6 +37,8 @@ export interface RunPlan {
   readonly facts: ScriptFacts;
   readonly optimizer: PlannedOptimizer;
   readonly script?: string;
+  /** Shape of one example as the model's file states it. */
+  readonly inputDims?: readonly number[];
   /** Whether the model takes token ids, which are not preprocessed. */
   readonly isTokens: boolean;
   readonly problems: readonly Problem[];
@@ -80,7 +82,7 @@ async function planRun(
   answer: StatedOptimizer | undefined,
 ): Promise<RunPlan> {
   const problems: Problem[] = [];
-  const { model, input, isTokens } = await chooseModel(near(found.models, String), group, files, problems);
+  const { model, input, inputDims, isTokens } = await chooseModel(near(found.models, String), group, files, problems);
   const script = await chooseScript(near(found.scripts, String, true), files);
   const card = await readModelCard(files.dirname(group.checkpoints.at(-1)!.file), group.folder, files);
   const listed = await readClassList(near(found.classLists, String, true)[0], files);
@@ -113,6 +115,7 @@ async function planRun(
     root: found.folder,
     group,
     ...(model === undefined ? {} : { model }),
+    ...(inputDims ? { inputDims } : {}),
     ...(log ? { log } : {}),
     splits,
     ...(usable ? { classes: known } : {}),
@@ -148,6 +151,13 @@ async function uncovered(found: Discovery, files: Files): Promise<CheckpointGrou
   );
 }
 
+interface ChosenModel {
+  readonly model?: string;
+  readonly input?: number;
+  readonly inputDims?: readonly number[];
+  readonly isTokens: boolean;
+}
+
 /**
  * The first model that the last checkpoint fits, with the number of values that one example has for it where the file says
  * so; where none fits, the first, with the reason.
@@ -157,7 +167,7 @@ async function chooseModel(
   group: CheckpointGroup,
   files: Files,
   problems: Problem[],
-): Promise<{ readonly model?: string; readonly input?: number; readonly isTokens: boolean }> {
+): Promise<ChosenModel> {
   if (models.length === 0) {
     problems.push({ severity: 'error', message: 'No ONNX model found.', file: group.folder, mend: exportModel });
     return { isTokens: false };
@@ -170,7 +180,8 @@ async function chooseModel(
       const dims = inputs.length === 1 ? (inputs[0]!.dims?.slice(1) ?? []) : [];
       const isStatic = dims.length > 0 && dims.every((dim) => typeof dim === 'number');
       const isTokens = inputs.every(({ dtype }) => dtype === 'int64' || dtype === 'int32');
-      return { model: path, isTokens, ...(isStatic ? { input: elementCount(dims as number[]) } : {}) };
+      const fixed = dims.filter((dim): dim is number => typeof dim === 'number');
+      return { model: path, isTokens, ...(isStatic ? { input: elementCount(fixed), inputDims: fixed } : {}) };
     } catch (error) {
       reasons.push(problemOf(error, path));
     }

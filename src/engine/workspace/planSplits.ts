@@ -26,7 +26,8 @@ export async function chooseSplits(
       try {
         const dataset = await openWithClasses(split, classes, chosen[0]?.dataset.classes, files);
         const size = elementCount(dataset.featureDims);
-        if (input === undefined || size === input) {
+        // Pictures in files are resized.
+        if (input === undefined || size === input || dataset.pictures?.stored === 'files') {
           chosen.push({ ...split, dataset });
           break;
         }

@@ -1,29 +1,17 @@
+import { storedLayout } from '../../formats/arrangement';
 import type { Files } from '../../formats/bytes';
 import { relocateDataset } from '../../formats/datasets';
+import { preparedDims } from '../../formats/images/prepare';
 import type { PreprocessConfig } from '../../formats/transform';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Proposal } from '../../protocol/engineApi';
 import type { RunConfig } from '../config/config';
+import { usualNormalizations } from '../review/variants';
 import { describeCheckpoints } from '../run/trajectory';
 import type { Discovery } from './discover';
 import { planRuns, type RunPlan } from './plan';
 
 const bytes = { scale: 1 / 255 };
-
-/** Statistics that training scripts copy from each other. */
-const usualStatistics: readonly PreprocessConfig[] = [
-  // MNIST, FashionMNIST (two roundings), and -1..1.
-  { ...bytes, mean: 0.1307, std: 0.3081 },
-  { ...bytes, mean: 0.286, std: 0.353 },
-  { ...bytes, mean: 0.2861, std: 0.353 },
-  { ...bytes, mean: 0.5, std: 0.5 },
-];
-const usualColourStatistics: readonly PreprocessConfig[] = [
-  // CIFAR-10 (two versions) and ImageNet.
-  { ...bytes, mean: [0.4914, 0.4822, 0.4465], std: [0.247, 0.2435, 0.2616] },
-  { ...bytes, mean: [0.4914, 0.4822, 0.4465], std: [0.2023, 0.1994, 0.201] },
-  { ...bytes, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] },
-];
 
 /**
  * What preprocessing may have been, likeliest first: what the training script says, then the usual ones. The right one is
@@ -31,16 +19,51 @@ const usualColourStatistics: readonly PreprocessConfig[] = [
  */
 export function preprocessCandidates(plan: RunPlan): PreprocessConfig[] {
   if (plan.isTokens) return [{}];
-  const dims = plan.splits[0]?.dataset.featureDims ?? [];
+  const dataset = plan.splits[0]?.dataset;
+  const dims = dataset?.featureDims ?? [];
   const isTable = dims.length === 1;
-  const hasColours = dims.length === 3 && (dims[0] === 3 || dims[2] === 3);
-  const usual = hasColours ? [...usualColourStatistics, ...usualStatistics] : usualStatistics;
+  const drawn = dataset?.pictures?.stored === 'files' ? drawingOf(plan) : {};
+  const channels = dims.length === 3 && (dims[0] === 3 || dims[2] === 3) && drawn.channels !== 'grey' ? 3 : 1;
+  const usual = usualNormalizations(channels).map((one) => ({ ...drawn, ...bytes, ...one }));
+  const plain = { ...drawn, ...bytes };
+  const stated = plan.facts.preprocess && statedOf(plan.facts.preprocess, drawn, dataset?.pictures !== undefined);
   const all = [
-    ...(plan.facts.preprocess ? [plan.facts.preprocess] : []),
-    ...(isTable ? [{ standardize: true }, {}, bytes, ...usual] : [bytes, ...usual, {}, { standardize: true }]),
+    ...(stated ? [stated] : []),
+    ...(isTable
+      ? [{ standardize: true }, {}, bytes, ...usual]
+      : [plain, ...usual, drawn, { ...drawn, standardize: true }]),
   ];
   const texts = all.map((one) => JSON.stringify(one));
   return all.filter((_, index) => texts.indexOf(texts[index]!) === index);
+}
+
+/** Pictures in files at the size, with the channels, that the model takes: as the script resizes them, or squeezed whole. */
+function drawingOf({ inputDims, facts }: RunPlan): PreprocessConfig {
+  const { channels, resize, interpolation, crop } = facts.preprocess ?? {};
+  if (inputDims?.length !== 3)
+    return { ...(channels ? { channels } : {}), ...(resize ? { resize } : {}), ...(crop ? { crop } : {}) };
+  const isLast = storedLayout(inputDims) === 'hwc';
+  const [depth, height, width] = isLast
+    ? [inputDims[2]!, inputDims[0]!, inputDims[1]!]
+    : [inputDims[0]!, inputDims[1]!, inputDims[2]!];
+  const own = {
+    ...(resize === undefined ? {} : { resize }),
+    ...(interpolation === undefined ? {} : { interpolation }),
+    ...(crop === undefined ? {} : { crop }),
+  };
+  const [rows, columns] = preparedDims({ width: 4 * width, height: 3 * height }, own);
+  const fits = rows === height && columns === width;
+  return {
+    ...(depth === 1 ? { channels: 'grey' as const } : {}),
+    ...(fits ? own : { resize: [height, width] as const }),
+    ...(isLast ? { layout: 'hwc' as const } : {}),
+  };
+}
+
+/** What the script says; what it does to pictures counts where the data are such. */
+function statedOf(stated: PreprocessConfig, drawn: PreprocessConfig, arePictures: boolean): PreprocessConfig {
+  const { channels, resize, interpolation, crop, ...arithmetic } = stated;
+  return arePictures ? { ...drawn, ...arithmetic } : arithmetic;
 }
 
 /** The configuration that a plan comes to; undefined where model or training data are missing. */

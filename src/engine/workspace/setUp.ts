@@ -4,22 +4,16 @@ import { WhenceError } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
 import { parseOptimizer, type StatedOptimizer } from '../../protocol/optimizerText';
 import type { EngineHost } from '../host';
-import { type ModelExamples, range } from '../network/examples';
-import { Network } from '../network/network';
-import { predict } from '../network/predictions';
-import { modelExamples } from '../run/modelExamples';
 import { type OpenRun, openConfig } from '../run/openRun';
 import { loggedIn } from '../run/rates';
 import type { Task } from '../task';
+import { choosePreprocess } from './choosePreprocess';
 import { discover } from './discover';
 import { planRuns, type RunPlan } from './plan';
 import { plannedConfig, preprocessCandidates, toProposal } from './propose';
 
 type SetUpRequest = Parameters<EngineApi['setUp']>[0];
 
-const sampleSize = 500;
-/** What the training script itself says wins against others that fit hardly better. */
-const indifference = 0.03;
 /** The last logged losses of single batches are averaged over this part of the log. */
 const loggedTail = 0.05;
 
@@ -51,14 +45,9 @@ export async function completeProposal(
   const run = await openConfig({ ...base, device: 'cpu' }, config, files);
   const logged = finalLoss(plan);
   const candidates = preprocessCandidates(plan).filter((candidate) => fits(run, candidate));
-  const losses = await lossesUnder(run, candidates, host, task);
-  const smallest = losses.indexOf(Math.min(...losses));
-  const isScripts = plan.facts.preprocess !== undefined && losses[0]! <= losses[smallest]! + indifference;
-  const best = isScripts ? 0 : smallest;
-  const { text, problems } = toProposal(plan, files, {
-    preprocess: candidates[best]!,
-    reason: reasonFor(losses[best]!, logged, candidates.length),
-  });
+  const isStated = plan.facts.preprocess !== undefined;
+  const { preprocess, loss, tried } = await choosePreprocess(run, candidates, isStated, logged, host, task);
+  const { text, problems } = toProposal(plan, files, { preprocess, reason: reasonFor(loss, logged, tried) });
   return { text, problems };
 }
 
@@ -74,32 +63,6 @@ function fits({ splits }: OpenRun, { mean }: PreprocessConfig): boolean {
   if (mean === undefined || typeof mean === 'number') return true;
   const dims = splits.get('train')!.featureDims;
   return mean.length === dims.at(-1) || (dims.length === 3 && mean.length === dims[0]);
-}
-
-async function lossesUnder(
-  run: OpenRun,
-  candidates: readonly PreprocessConfig[],
-  host: EngineHost,
-  task: Task,
-): Promise<number[]> {
-  const under = async (preprocess: PreprocessConfig): Promise<ModelExamples> => {
-    const splits = await modelExamples({ ...run, config: { ...run.config, preprocess } });
-    return splits.get('train')!;
-  };
-  const network = await Network.open(run, host, await under(candidates[0]!));
-  try {
-    const losses: number[] = [];
-    for (const candidate of candidates) {
-      const train = await under(candidate);
-      const count = Math.min(train.length, sampleSize);
-      const indices = range(0, count).map((i) => Math.floor((i * train.length) / count));
-      const { losses: own } = await predict(network, train, indices, run.checkpoints.length - 1, task);
-      losses.push(own.reduce((sum, loss) => sum + loss, 0) / count);
-    }
-    return losses;
-  } finally {
-    await network.release();
-  }
 }
 
 /** The mean of the last losses that training logged. */

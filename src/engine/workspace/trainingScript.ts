@@ -1,6 +1,7 @@
 import type { PreprocessConfig } from '../../formats/transform';
 import type { LossKind } from '../../protocol/model';
 import { number, readOptimizer, type ScriptOptimizer } from './scriptOptimizer';
+import { readPictureTransforms } from './scriptPictures';
 import { retrainArguments } from './scriptRetrain';
 
 /** What simple patterns in a training script tell. Python is not run and not parsed: these are guesses to confirm. */
@@ -52,7 +53,11 @@ function findPreprocess(code: string): PreprocessConfig | undefined {
   const stds = normalized ? list(normalized[4]!) : constant(code, 'STD');
   if (scales || normalized) {
     const known = means !== undefined && stds !== undefined && !stds.includes(0);
-    return { ...(scales ? { scale: 1 / 255 } : {}), ...(known ? { mean: single(means), std: single(stds) } : {}) };
+    return {
+      ...readPictureTransforms(code),
+      ...(scales ? { scale: 1 / 255 } : {}),
+      ...(known ? { mean: single(means), std: single(stds) } : {}),
+    };
   }
   const ownStatistics =
     /\.std\(\s*(?:axis\s*=\s*|dim\s*=\s*)?0/.test(code) && /\.mean\(\s*(?:axis\s*=\s*|dim\s*=\s*)?0/.test(code);

@@ -1,4 +1,5 @@
 import type { FileEntry, Files } from '../../formats/bytes';
+import { pictureNames } from '../../formats/images';
 import type { CancelSignal } from '../../protocol/cancel';
 import { throwIfCancelled } from '../../protocol/cancel';
 import { toErrorData } from '../../protocol/errors';
@@ -18,6 +19,7 @@ const skipped = new Set([
 ]);
 const deepest = 8;
 const mostEntries = 20_000;
+const mostPictures = 4;
 
 /** Files of a folder and of those below it, nearest first, in the order of their names; bounded in depth and number. */
 export async function walk(
@@ -33,7 +35,7 @@ export async function walk(
     const next: string[] = [];
     for (const path of level) {
       throwIfCancelled(signal);
-      const listed = await listFolder(path, path === folder, files, problems);
+      const listed = fewPictures(await listFolder(path, path === folder, files, problems));
       seen += listed.length;
       for (const entry of listed) {
         if (entry.kind === 'file') entries.push(entry);
@@ -48,6 +50,14 @@ export async function walk(
     level = next;
   }
   return { entries, problems };
+}
+
+/** Of a folder's pictures, which may be a hundred thousand, the first few: they tell as well that it holds some. */
+function fewPictures(entries: readonly FileEntry[]): readonly FileEntry[] {
+  let pictures = 0;
+  return entries.filter(
+    ({ kind, name }) => kind === 'folder' || !pictureNames.test(name) || ++pictures <= mostPictures,
+  );
 }
 
 /** A folder below that cannot be read is a problem, the first one an error. */
