@@ -53,8 +53,8 @@ function runNode(run: TrainingRun, { qualities, devices }: RunFindings, t: Trans
     children: [
       ...(problems.length > 0 ? [problemGroup(config, problems, t)] : []),
       // A run whose whence.json cannot be used has problems and nothing else.
-      ...(run.checkpoints.length > 0 ? [checkpointGroup(config, run.checkpoints, quality, t)] : []),
-      ...(run.optimizer ? [optimizerNode(config, run.optimizer, run.writer, undefined, t)] : []),
+      ...(run.checkpoints.length > 0 ? [checkpointGroup(config, run.checkpoints, quality, run.writer, t)] : []),
+      ...(run.optimizer ? [optimizerNode(config, run.optimizer, undefined, t)] : []),
       ...(run.model ? [modelNode(config, run.model, t)] : []),
       ...(run.splits.length > 0 ? [splitGroup(config, run.splits, t)] : []),
       ...(run.segments.length > 0 ? [segmentGroup(config, run.segments, t)] : []),
@@ -86,8 +86,8 @@ function proposalNode(proposal: Proposal, t: Translate): RunNode {
     children: [
       setUp,
       ...(problems.length > 0 ? [problemGroup(config, problems, t)] : []),
-      checkpointGroup(config, checkpoints, undefined, t),
-      optimizerNode(config, proposal.optimizer, proposal.writer, proposal.question, t),
+      checkpointGroup(config, checkpoints, undefined, proposal.writer, t),
+      optimizerNode(config, proposal.optimizer, proposal.question, t),
       ...(model ? [modelNode(config, model, t)] : []),
       ...(splits.length > 0 ? [splitGroup(config, splits, t)] : []),
     ],

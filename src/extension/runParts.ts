@@ -12,13 +12,14 @@ export function checkpointGroup(
   config: string,
   checkpoints: readonly Checkpoint[],
   quality: QualityReport | undefined,
+  writer: string | undefined,
   t: Translate,
 ): RunNode {
   const qualities = new Map(quality?.checkpoints.map((entry) => [entry.step, entry]));
   return {
     id: checkpointGroupId(config),
     label: t('Checkpoints'),
-    description: [count(checkpoints.length), quality && headingOf(quality, t)].filter(Boolean).join(' · '),
+    description: [count(checkpoints.length), quality ? headingOf(quality, t) : writer].filter(Boolean).join(' · '),
     ...(quality
       ? { tooltip: t('Accuracy and mean loss were measured on {0} training examples.', count(quality.examples)) }
       : {}),
@@ -64,11 +65,10 @@ function headingOf({ checkpoints }: QualityReport, t: Translate): string {
   return checkpoints.some(({ accuracy }) => accuracy !== undefined) ? t('accuracy, loss') : t('loss');
 }
 
-/** How the weights were updated, and what wrote them down. */
+/** How the weights were updated. */
 export function optimizerNode(
   config: string,
   optimizer: string,
-  writer: string | undefined,
   question: Question | undefined,
   t: Translate,
 ): RunNode {
@@ -76,9 +76,7 @@ export function optimizerNode(
     id: `${config}/optimizer`,
     label: t('Optimizer'),
     description: optimizer || t('not known'),
-    tooltip: [optimizer, writer && t('Checkpoints were written by {0}.', writer), question?.prompt]
-      .filter(Boolean)
-      .join('\n'),
+    tooltip: [optimizer, question?.prompt].filter(Boolean).join('\n'),
     icon: question ? 'question' : 'settings-gear',
     context: 'group',
     config,

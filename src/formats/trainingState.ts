@@ -35,6 +35,19 @@ export interface LoggedStep {
   readonly loss?: number;
 }
 
+/** A learning rate schedule of `torch.optim.lr_scheduler`, by the numbers that its state holds. */
+export type RateSchedule = {
+  /** The first parameter group's rate before the schedule. */
+  readonly base: number;
+  /** How often the schedule had taken its step when it was saved: each update, or each epoch. */
+  readonly ticks: number;
+} & (
+  | { readonly kind: 'step'; readonly every: number; readonly gamma: number }
+  | { readonly kind: 'exponential'; readonly gamma: number }
+  | { readonly kind: 'cosine'; readonly half: number; readonly minimum: number }
+  | { readonly kind: 'linear'; readonly begin: number; readonly end: number; readonly length: number }
+);
+
 /** What training left beside the weights, in the same file or next to it. */
 export interface TrainingState {
   /** Updates of the weights when it was saved. */
@@ -44,6 +57,8 @@ export interface TrainingState {
   readonly optimizer?: OptimizerState;
   /** Ascending by step. */
   readonly log?: readonly LoggedStep[];
+  /** Absent where there was none, or one that is not known. */
+  readonly schedule?: RateSchedule;
   /** Examples of one update, over all devices and accumulated gradients. */
   readonly batchSize?: number;
   /** Largest norm of an update's gradient; absent where gradients were not clipped. */

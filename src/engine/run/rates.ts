@@ -1,6 +1,7 @@
 import type { LoggedStep } from '../../formats/trainingState';
 import type { SavedCheckpoint } from './checkpointFiles';
 import { type RateKnot, totalBetween } from './learningRates';
+import { scheduledTotal } from './schedule';
 import { type TrainingLog, totalLearningRate } from './trainingLog';
 
 /** The learning rates of a run, from whoever tells them. */
@@ -29,6 +30,7 @@ export function ratesOf(
     };
   }
   const logged = loggedIn(saved).filter(hasRate);
+  const scheduled = logged.length === 0 ? scheduledTotal(saved) : undefined;
   const knots = distinct([...logged.map(loggedKnot), ...saved.flatMap(savedKnot)]);
   if (knots.length > 0) {
     const first = saved[0]!.state.optimizer?.groups[0]?.initialLearningRate;
@@ -38,7 +40,7 @@ export function ratesOf(
     return {
       source: 'checkpoints',
       at: saved.map((one) => (logged.length > 0 ? rateAt(logged, one.step) : (savedKnot(one)[0] ?? knots[0]!).rate)),
-      total: (from, to) => totalBetween(all, from, to, ceiling),
+      total: scheduled ?? ((from, to) => totalBetween(all, from, to, ceiling)),
     };
   }
   if (constant === undefined) return undefined;

@@ -102,7 +102,7 @@ describe('runNodes', () => {
   it('tells how a run was trained, and what no file tells', () => {
     const shown = nodes({ runs: [{ ...run, writer: 'transformers Trainer' }] });
     expect(find(shown, 'Optimizer')).toMatchObject({ description: 'SGD, momentum 0.9', icon: 'settings-gear' });
-    expect(find(shown, 'Optimizer').tooltip).toContain('transformers Trainer');
+    expect(find(shown, 'Checkpoints').description).toBe('2 · transformers Trainer');
     const asked = find(nodes({ proposals: [proposal] }), 'Optimizer');
     expect(asked).toMatchObject({ description: 'not known', icon: 'question' });
     expect(asked.tooltip).toContain('No file tells the learning rate.');
