@@ -156,7 +156,7 @@ export function describeRun(run: OpenRun): TrainingRun {
     folder: run.folder,
     model: run.model.file,
     checkpoints: run.checkpoints,
-    splits: [...run.splits].map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
+    splits: splitsOf(run).map(([name, { format, files, length }]) => ({ name, format, files, examples: length })),
     classes: run.classes,
     optimizer: optimizerWords(run.optimizer),
     ...(run.writer === undefined ? {} : { writer: run.writer }),
@@ -164,6 +164,13 @@ export function describeRun(run: OpenRun): TrainingRun {
     segments: run.segments,
     problems: run.problems,
   };
+}
+
+/** Splits by their names in `whence.json`: what a stage was trained on is only there called `train` too. */
+function splitsOf({ splits, stages }: OpenRun): [string, Dataset][] {
+  if (stages.length === 0) return [...splits];
+  const trained = new Map(stages.map(({ split, run }) => [split, run.splits.get('train')!]));
+  return [...trained, ...[...splits].filter(([name]) => name !== 'train')];
 }
 
 async function fingerprintOf(

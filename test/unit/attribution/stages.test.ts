@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createEngine } from '../../../src/engine/engine';
+import { describeRun } from '../../../src/engine/run/openRun';
 import { closeFixture, type FixtureRun, goldenArray, marginScores, openFixture } from '../../support/fixtureRun';
 import { pearson, relativeError } from '../../support/statistics';
+import { quietContext, testHost } from '../../support/testHost';
 
 /**
  * Trainings of two stages: SGD with momentum on 60 examples, then SGD or AdamW on 36 others. The derivative of each margin in
@@ -22,10 +25,32 @@ describe.for(runs)('%s', (name) => {
     const [first, second] = [columns(scores, 0, counts[0]), columns(scores, counts[0], counts[1])];
     const [firstExact, secondExact] = [columns(exact, 0, counts[0]), columns(exact, counts[0], counts[1])];
     const r = [pearson(scores, exact), pearson(first, firstExact), pearson(second, secondExact)];
-    console.log(`${name}: both stages ${r.map((value) => value.toFixed(3)).join(', first and second ')}`);
+    const [both, one, other] = r.map((value) => value.toFixed(3));
+    console.log(`${name}: both stages ${both}, the first ${one}, the second ${other}`);
     expect(relativeError(scores, await goldenArray(run.folder, 'source'))).toBeLessThanOrEqual(1e-4);
     expect(r[0]).toBeGreaterThanOrEqual(0.9);
     expect(Math.min(...r)).toBeGreaterThanOrEqual(0.85);
+  });
+
+  test('answers with examples of both', async () => {
+    const engine = createEngine(await testHost());
+    const config = run.loaded.run.path;
+    const query = { split: 'test', index: 3 };
+    const influence = await engine.attribute({ config, query, method: 'source', top: 96 }, quietContext());
+    const splits = [...influence.towards, ...influence.away].map(({ example }) => example.id.split);
+    expect(splits.filter((split) => split === 'first')).toHaveLength(60);
+    expect(splits.filter((split) => split === 'second')).toHaveLength(36);
+    expect(influence.segments).toHaveLength(4);
+    const strongest = influence.towards[0]!;
+    expect(strongest.bySegment.filter((score) => score !== 0)).toHaveLength(2);
+    const together = influence.byClass.reduce((sum, { examples }) => sum + examples, 0);
+    expect(together).toBe(96);
+    const described = describeRun(run.loaded.run);
+    expect(described.splits.map((split) => split.name)).toEqual(['first', 'second', 'test']);
+  });
+
+  test('refuses methods that know of no stages', async () => {
+    await expect(marginScores(run.loaded, 'trak')).rejects.toThrow('does not know of stages');
   });
 
   test('lists the examples of both stages in their splits', () => {
