@@ -19,7 +19,7 @@ export function influenceText(influence: Influence, run: TrainingRun): string {
   const [towards, away] = directions(measurement, run.classes);
   const facts = [
     methodNames[influence.method],
-    ...(segments.length > 1 ? [`${segments.length} segments`] : []),
+    ...(influence.method === 'source' && segments.length > 1 ? [`${segments.length} segments`] : []),
     measurementName(measurement, run.classes),
     `${influence.examples} training examples`,
     ...(influence.truncation ? [truncationWords(influence.truncation)] : []),

@@ -166,7 +166,9 @@ const memoryOption = () =>
     },
   );
 const method = () =>
-  new Option('--method <name>', 'how to attribute').choices(Object.keys(methodNames)).default('source');
+  new Option('--method <name>', 'how to attribute (docs/methods.md)')
+    .choices(Object.keys(methodNames))
+    .default('source');
 const measurement = () => new Option('--measurement <name>', 'what is attributed').choices(['margin', 'loss', 'logit']);
 const token = () =>
   new Option('--token <place>', 'the one token whose prediction is measured (default: the mean over all)').argParser(
