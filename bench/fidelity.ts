@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Outcomes } from '../src/attribution/evaluate/datamodeling';
 import { range } from '../src/engine/network/examples';
+import type { ComparedRow } from './fidelityAgreement';
 import { printFidelity } from './fidelityTable';
 import { layOutOracle, readArray } from './oracleRun';
 import { fashionConfig } from './sampleRun';
@@ -24,13 +25,8 @@ const files = {
 
 const folder = await layOutOracle(oracle, fullSet);
 try {
-  await printFidelity({
-    folder,
-    config: fashionConfig,
-    measurement: 'margin',
-    outcomes: await readOutcomes(),
-    reference: (name) => join(oracle, 'scores', `${files[name]}.npy`),
-  });
+  const reference = ({ name }: ComparedRow) => join(oracle, 'scores', `${files[name]}.npy`);
+  await printFidelity({ folder, config: fashionConfig, measurement: 'margin', reference }, await readOutcomes());
 } finally {
   await rm(folder, { recursive: true, force: true });
 }

@@ -1,8 +1,16 @@
 import { spawn } from 'node:child_process';
 import { access, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { mean } from '../src/attribution/evaluate/bootstrap';
+import { createEngine } from '../src/engine/engine';
+import { range } from '../src/engine/network/examples';
+import { readOutcomeFolder } from '../src/engine/retraining/outcomeFolder';
+import { nodeHost } from '../src/worker/host';
+import { nodeFiles } from '../src/worker/nodeFiles';
 import { output } from './children';
+import { type Agreement, type ComparedRow, compare, comparedRows, withCopy } from './fidelityAgreement';
 import { writeTables } from './fidelityDocument';
 import { keepResult, readResults, type TaskResult } from './fidelityResults';
 import { everyMethod, type FidelityTask, fidelityTasks, segmentCounts } from './fidelityTasks';
@@ -34,7 +42,13 @@ if (!options.tables) {
   for (const task of fidelityTasks.filter(({ name }) => !wanted || wanted.includes(name))) {
     console.log(`\n${task.title}`);
     await train(task);
-    await keepResult(task.name, await evaluate(task));
+    const scored = await evaluate(task);
+    const found = {
+      ...scored,
+      losses: await losses(task),
+      ...(task.reference ? { agreement: await agreement(task) } : {}),
+    };
+    await keepResult(task.name, found);
     await writeTables(await readResults());
   }
 } else {
@@ -75,6 +89,48 @@ async function evaluate(task: FidelityTask): Promise<TaskResult> {
   } finally {
     await writeFile(config, made);
   }
+}
+
+/** The last checkpoint's mean loss on every split of the run's own files. */
+async function losses(task: FidelityTask): Promise<Readonly<Record<string, number>>> {
+  const folder = resolve(folderOf(task));
+  const engine = createEngine(nodeHost(pathToFileURL(resolve('dist/worker.mjs')), 'cpu'));
+  const context = { signal: new AbortController().signal, progress: () => undefined };
+  const { runs } = await engine.inspect({ folder }, context);
+  const found: Record<string, number> = {};
+  for (const { name, examples } of runs[0]?.splits ?? []) {
+    const queries = range(0, examples).map((index) => ({ split: name, index }));
+    const config = join(folder, 'whence.json');
+    const { values } = await engine.measure({ config, queries, measurement: { kind: 'loss' } }, context);
+    found[name] = mean(values);
+  }
+  return found;
+}
+
+/** Against PyTorch's loops over examples, for both exports of the model. */
+async function agreement(task: FidelityTask): Promise<NonNullable<TaskResult['agreement']>> {
+  const folder = folderOf(task);
+  const reference = join(folder, 'reference');
+  if (!(await exists(reference))) await finished(python, ['bench/fidelity/run.py', 'reference', task.task, folder]);
+  const found: Record<string, Record<string, Agreement>> = {};
+  for (const [name, model] of [
+    ['as written', 'model.onnx'],
+    ['optimised', 'model-optimized.onnx'],
+  ] as const) {
+    const own: Record<string, Agreement> = {};
+    await withCopy(folder, model, async (copy, config) => {
+      const queries = (await readOutcomeFolder(folder, nodeFiles())).description.queries.length;
+      const paths = (row: ComparedRow) => join(reference, `${row.file}.npy`);
+      const run = { folder: copy, config, measurement: task.measurement, queries, reference: paths };
+      for (const row of comparedRows) {
+        const { leastCorrelation, largestError } = await compare(run, row);
+        own[row.name] = { leastCorrelation, largestError };
+        console.log(`  ${model}, ${row.name}: ${leastCorrelation.toFixed(8)} / ${largestError.toExponential(1)}`);
+      }
+    });
+    found[name] = own;
+  }
+  return found;
 }
 
 /** Without every query's own score. */

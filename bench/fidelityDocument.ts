@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import type { Interval } from '../src/attribution/evaluate/bootstrap';
+import { comparedRows } from './fidelityAgreement';
 import type { FidelityResults, TaskResult } from './fidelityResults';
 import { type FidelityTask, fidelityTasks } from './fidelityTasks';
 
@@ -11,6 +12,7 @@ export async function writeTables(results: FidelityResults): Promise<void> {
   const of = (task: FidelityTask) => results[task.name]!;
   const tables: Readonly<Record<string, string>> = {
     retrainings: retrainings(done, of),
+    agreement: agreement(done, of),
     scores: scores(done, of),
     differences: differences(done, of),
     segments: segments(done, of),
@@ -31,10 +33,27 @@ type ResultOf = (task: FidelityTask) => TaskResult;
 
 function retrainings(tasks: readonly FidelityTask[], of: ResultOf): string {
   const rows = tasks.map((task) => {
-    const { subsets, repeats, queries, best } = of(task);
-    return [task.title, `${subsets} halves, ${repeats} each`, `${queries.length}`, task.measurement, interval(best)];
+    const { subsets, repeats, queries, best, losses = {} } = of(task);
+    const words = Object.entries(losses).map(([split, loss]) => `${split} ${loss.toPrecision(3)}`);
+    const trained = `${subsets} halves, ${repeats} each`;
+    return [task.title, words.join(', '), trained, `${queries.length}`, task.measurement, interval(best)];
   });
-  return markdown(['run', 'retrainings', 'queries', 'measured', 'best LDS to be had'], rows);
+  return markdown(['run', 'loss', 'retrainings', 'queries', 'measured', 'best LDS to be had'], rows);
+}
+
+/** Least correlation of a query / largest error over the largest score, against PyTorch's loops in float64. */
+function agreement(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const columns = tasks.flatMap((task) =>
+    Object.entries(of(task).agreement ?? {}).map(([model, rows]) => ({ title: `${task.title}, ${model}`, rows })),
+  );
+  const rows = comparedRows.map(({ name }) => [
+    name,
+    ...columns.map(({ rows: own }) => {
+      const found = own[name];
+      return found ? `${found.leastCorrelation.toFixed(8)} / ${found.largestError.toExponential(1)}` : '';
+    }),
+  ]);
+  return markdown(['', ...columns.map(({ title }) => title)], rows);
 }
 
 /** Methods down, tasks across. */

@@ -19,6 +19,8 @@ export interface FidelityTask {
   readonly config?: Readonly<Record<string, unknown>>;
   /** Methods beside those of every task. */
   readonly methods?: readonly string[];
+  /** Whether PyTorch's loops score it too: how far its scores agree with ours. */
+  readonly reference?: boolean;
   /** The linear datamodeling scores that a paper has for it, by method. */
   readonly published?: Readonly<Record<string, string>>;
 }
@@ -53,6 +55,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 4,
     measurement: 'margin',
+    reference: true,
   },
   {
     name: 'cnn',
@@ -62,6 +65,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 4,
     measurement: 'margin',
+    reference: true,
   },
   {
     name: 'regression',
@@ -71,6 +75,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 100,
     repeats: 10,
     measurement: 'loss',
+    reference: true,
   },
   {
     name: 'gpt-constant',
@@ -81,6 +86,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 2,
     measurement: 'loss',
+    reference: true,
   },
   {
     name: 'gpt',
@@ -90,6 +96,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 2,
     measurement: 'loss',
+    reference: true,
   },
   {
     name: 'gpt-adamw',
