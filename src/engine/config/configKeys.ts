@@ -1,4 +1,6 @@
+import { dataKeys } from './dataKeys';
 import { methodKeys } from './methodKeys';
+import { preprocessKeys } from './preprocessKeys';
 
 /** What a key of `whence.json` means: shown on hover and completion, and quoted in what mends a problem. */
 export interface ConfigKey {
@@ -28,137 +30,13 @@ export const configKeys = {
     description: "The run's data by split: `train` and at least one more, such as `test`.",
     example: { train: { format: 'csv', file: 'train.csv' }, test: { format: 'csv', file: 'test.csv' } },
   },
-  'data.*': { description: 'Where the examples of a split are.', example: { format: 'csv', file: 'train.csv' } },
-  'data.*.format': { description: 'How the examples are stored: idx, csv, jsonl, npy and others.', example: 'csv' },
-  'data.*.images': {
-    description: 'The IDX file of images; may be gzipped.',
-    example: 'data/train-images-idx3-ubyte.gz',
-  },
-  'data.*.labels': {
-    description: 'The file of labels, for IDX and npy.',
-    example: 'data/train-labels-idx1-ubyte.gz',
-  },
-  'data.*.file': {
-    description:
-      'The file of examples, one a row or line; of Parquet, Arrow and CIFAR also a list of the files that are its parts.',
-    example: 'data/train.csv',
-  },
-  'data.*.folder': {
-    description:
-      'The folder of pictures (PNG, JPEG): one folder for each class, as ImageFolder of torchvision, or a table beside them that names files and labels.',
-    example: 'data/train',
-  },
-  'data.*.label': {
-    description:
-      'The column or key of the label; in npz the name of its array, for CIFAR-100 fine or coarse. Default: one called label, target, class or y; in CSV else the last.',
-    example: 'label',
-  },
-  'data.*.features': {
-    description:
-      'The columns that the model takes, in its order; in JSON Lines, Parquet and Arrow also the one key that holds an array; in npz the name of the array. Default: all but the label.',
-    example: ['width', 'height'],
-  },
-  'data.*.examples': {
-    description:
-      'What the examples of a text are: its lines, blocks of the tokens of the whole file, or blocks of the tokens of its lines, a thousand lines at a time, as run_clm.py of transformers cuts them.',
-    example: 'blocks',
-    default: 'lines',
-  },
-  'data.*.blockLength': { description: 'Tokens of a block.', example: 128, default: 1024 },
-  'data.*.lineBreaks': {
-    description: 'For blocks of lines: whether each line keeps its line break.',
-    example: false,
-    default: true,
-  },
+  ...dataKeys,
   classes: {
     description:
       "The classes' names in the order of the model's outputs. Label names in the data are looked up here. Default: the names in the training data, sorted.",
     example: ['cat', 'dog'],
   },
-  preprocess: {
-    description:
-      'What the training script did to raw features, in this order whatever that of the keys: channels, resize, crop, transpose, layout, then (x * scale - mean) / std, or standardize.',
-    example: { scale: 0.00392156862745098, mean: 0.286, std: 0.353 },
-    default: {},
-  },
-  'preprocess.channels': {
-    description:
-      'The colours of pictures: rgb, bgr (as OpenCV reads them) or grey. Default: rgb for pictures in files; else what the data hold.',
-    example: 'rgb',
-  },
-  'preprocess.resize': {
-    description:
-      'Pictures are resized as PIL and torchvision do: the length of the shorter side, or [height, width]. Name what evaluation did: random augmentation of training cannot be replayed.',
-    example: 256,
-  },
-  'preprocess.interpolation': {
-    description: 'How pictures are resized: nearest, box, bilinear, hamming, bicubic or lanczos.',
-    example: 'bicubic',
-    default: 'bilinear',
-  },
-  'preprocess.crop': {
-    description:
-      'What is cut out of the middle after resizing, as CenterCrop of torchvision: the side of a square, or [height, width].',
-    example: 224,
-  },
-  'preprocess.transpose': { description: 'Rows and columns of pictures change places.', example: true, default: false },
-  'preprocess.layout': {
-    description:
-      'Where the model has its channels: chw (first, as PyTorch) or hwc (last). Default: chw for pictures in files; else as the data have them.',
-    example: 'chw',
-  },
-  'preprocess.scale': {
-    description: 'Factor before all else. 0.00392156862745098 is 1/255: bytes to 0..1.',
-    example: 0.00392156862745098,
-    default: 1,
-  },
-  'preprocess.mean': {
-    description: 'Subtracted after scaling: one number, or one for each channel or column.',
-    example: 0.286,
-    default: 0,
-  },
-  'preprocess.std': {
-    description: 'Divided by at last: one number, or one for each channel or column.',
-    example: 0.353,
-    default: 1,
-  },
-  'preprocess.standardize': {
-    description: 'Each column minus its mean, over its (population) standard deviation, both of the training split.',
-    example: true,
-    default: false,
-  },
-  'preprocess.tokenizer': {
-    description: 'How texts became token ids.',
-    example: { file: 'tokenizer.json', maxLength: 128 },
-  },
-  'preprocess.tokenizer.file': {
-    description: 'A tokenizer.json, as tokenizer.save_pretrained of transformers writes it.',
-    example: 'tokenizer.json',
-  },
-  'preprocess.tokenizer.maxLength': {
-    description:
-      'Tokens of an example at most, special ones included. Default: what tokenizer.json says, else all of them.',
-    example: 128,
-  },
-  'preprocess.tokenizer.truncation': {
-    description: 'Which end of longer examples is cut off: right or left.',
-    example: 'left',
-    default: 'right',
-  },
-  'preprocess.tokenizer.padding': {
-    description: 'How long shorter examples are filled up: as the longest of all, or max (to maxLength).',
-    example: 'max',
-    default: 'longest',
-  },
-  'preprocess.tokenizer.addSpecialTokens': {
-    description: "Whether the tokenizer's template ([CLS] ... [SEP]) is filled.",
-    example: false,
-    default: true,
-  },
-  'preprocess.tokenizer.endToken': {
-    description: 'A token that training put after every text.',
-    example: '<|endoftext|>',
-  },
+  ...preprocessKeys,
   inputs: {
     description: "Which keys of the data fill the model's inputs, where they are not called alike.",
     example: { input_ids: 'tokens' },
