@@ -20,6 +20,7 @@ import { selfInfluenceOf } from './scores/selfInfluence';
 import { type CallContext, Task } from './task';
 import { turns } from './turns';
 import { findUse, inspectFolder } from './workspace/inspect';
+import { OpenDatasets } from './workspace/openDatasets';
 import { completeProposal } from './workspace/setUp';
 
 /** The engine's answers: `EngineApi` with the caller's cancel signal and progress. */
@@ -35,6 +36,7 @@ export function createEngine(host: EngineHost): EngineHandlers {
   const { files } = host;
   const runs = new LoadedRuns(host);
   const takeTurns = turns();
+  const datasets = new OpenDatasets(files);
 
   /** Loads the run, waits for its turn and works on it. */
   const onRun = <R>(config: string, context: CallContext, work: (loaded: LoadedRun, task: Task) => Promise<R>) =>
@@ -66,12 +68,15 @@ export function createEngine(host: EngineHost): EngineHandlers {
     async exampleAt({ folder, file, line }, { signal }) {
       const use = await findUse(folder, file, files, signal);
       if (!use) return null;
-      const index = use.dataset.indexAtLine?.(line);
+      const dataset = await datasets.get(`${use.config}#${use.split}`, use.paths, use.open);
+      const index = dataset.indexAtLine?.(line);
       return index === undefined ? null : { config: use.config, example: { split: use.split, index } };
     },
 
     async browse({ file, from, count }) {
-      const dataset = await openDataset(await describeFile(file, files), files.dirname(file), files);
+      const dataset = await datasets.get(file, [file], async () =>
+        openDataset(await describeFile(file, files), files.dirname(file), files),
+      );
       const examples = range(Math.max(0, from), Math.min(dataset.length, from + count)).map(async (index) => ({
         id: { split: '', index },
         label: dataset.labels[index]!,

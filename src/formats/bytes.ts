@@ -26,6 +26,8 @@ export interface Files {
   /** Writes beside and renames over: the old content or the new, never half; `disk-full` where it does not fit. */
   write(path: string, chunks: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Size, times and place of a file on disk: another text once it was written to. Nothing of its content is read. */
+  stamp(path: string): Promise<string>;
   /** SHA-256 in hexadecimal of a file as it lies on disk. */
   hashFile(path: string): Promise<string>;
   hashBytes(parts: readonly Uint8Array[]): string;

@@ -16,8 +16,7 @@ export class FileHashes {
   private readonly known = new Map<string, Known>();
 
   async of(path: string): Promise<string> {
-    const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
-    const state = [size, mtimeNs, ctimeNs, ino, dev].join();
+    const { state, ctimeNs } = await fileState(path);
     const known = this.known.get(path);
     if (known?.state === state) return known.hash;
     const hash = hashContent(path);
@@ -26,6 +25,12 @@ export class FileHashes {
     hash.catch(() => this.known.delete(path));
     return hash;
   }
+}
+
+/** What tells one content of a file from another, as far as the file system does. */
+export async function fileState(path: string): Promise<{ readonly state: string; readonly ctimeNs: bigint }> {
+  const { size, mtimeNs, ctimeNs, ino, dev } = await stat(path, { bigint: true });
+  return { state: [size, mtimeNs, ctimeNs, ino, dev].join(), ctimeNs };
 }
 
 async function hashContent(path: string): Promise<string> {

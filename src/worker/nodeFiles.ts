@@ -6,7 +6,7 @@ import { gunzip } from 'node:zlib';
 import type { ByteSource, FileEntry, Files } from '../formats/bytes';
 import { WhenceError } from '../protocol/errors';
 import { fileError, systemCode } from './fileErrors';
-import { FileHashes } from './fileHashes';
+import { FileHashes, fileState } from './fileHashes';
 import { fileSource, memorySource } from './fileSource';
 
 /** Most bytes that a `.gz` may inflate to: a bomb of a few MB would otherwise fill the memory. */
@@ -23,6 +23,7 @@ export function nodeFiles(inflatedLimit = defaultInflatedLimit): Files {
     exists: (path) => naming(path, () => isThere(path)),
     write: (path, chunks) => naming(path, () => replaceFile(path, chunks)),
     remove: (path) => naming(path, () => removeFile(path)),
+    stamp: (path) => naming(path, async () => (await fileState(path)).state),
     hashFile: (path) => naming(path, () => hashes.of(path)),
     hashBytes(parts) {
       const hash = createHash('sha256');

@@ -20,13 +20,20 @@ export async function inspectFolder(folder: string, files: Files, signal: Cancel
   return { runs, proposals: await propose(found, files, signal), problems: problemsOf(found) };
 }
 
-/** The run's split that a data file belongs to, opened. */
+interface FileSplit {
+  readonly config: string;
+  readonly split: string;
+  readonly paths: readonly string[];
+  open(): Promise<Dataset>;
+}
+
+/** The run's split that a data file belongs to: `open` reads it, `paths` are all files that this depends on. */
 export async function findUse(
   folder: string,
   file: string,
   files: Files,
   signal: CancelSignal,
-): Promise<{ readonly config: string; readonly split: string; readonly dataset: Dataset } | null> {
+): Promise<FileSplit | null> {
   const { configs } = await discover(folder, files, signal);
   for (const config of configs) {
     // A run that cannot be read uses no file; opening it says why.
@@ -35,10 +42,13 @@ export async function findUse(
     const home = files.dirname(config);
     for (const [split, own] of Object.entries(parsed.data)) {
       if (!datasetFiles(own, home, files).includes(file)) continue;
-      const open = splitOpener(parsed, home, files);
-      const train = split === 'train' ? undefined : await open('train', parsed.classes);
-      const dataset = await open(split, parsed.classes ?? train?.classes);
-      return { config, split, dataset };
+      const open = async () => {
+        const opener = splitOpener(parsed, home, files);
+        const train = split === 'train' ? undefined : await opener('train', parsed.classes);
+        return opener(split, parsed.classes ?? train?.classes);
+      };
+      const data = Object.values(parsed.data).flatMap((one) => datasetFiles(one, home, files));
+      return { config, split, open, paths: [config, ...data] };
     }
   }
   return null;

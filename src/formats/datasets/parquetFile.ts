@@ -46,7 +46,7 @@ export async function openParquet(source: ByteSource): Promise<TableFile> {
       if (rows.length !== to - from) throw new Error(`${rows.length} rows are there`);
       return rows;
     });
-  let kept: { from: number; to: number; keys: string; rows: readonly Row[] } | undefined;
+  let kept: { from: number; to: number; keys: string; rows: Promise<readonly Row[]> } | undefined;
   return {
     path: source.path,
     length,
@@ -60,10 +60,12 @@ export async function openParquet(source: ByteSource): Promise<TableFile> {
         if (!(kept && kept.keys === name && kept.from <= at && at < kept.to)) {
           const end = blockEnd(at);
           const start = Math.max(groups.find((group) => at < group.start + group.rows)!.start, end - rowsPerBlock);
-          kept = { from: start, to: end, keys: name, rows: await read(start, end, keys) };
+          kept = { from: start, to: end, keys: name, rows: read(start, end, keys) };
         }
-        const end = Math.min(to, kept.to);
-        for (const row of kept.rows.slice(at - kept.from, end - kept.from)) all.push(row);
+        // Another call may keep another block by the time that this one's is read.
+        const block = kept;
+        const end = Math.min(to, block.to);
+        for (const row of (await block.rows).slice(at - block.from, end - block.from)) all.push(row);
         at = end;
       }
       return all;
