@@ -2,9 +2,16 @@ import * as vscode from 'vscode';
 import type { Location } from '../protocol/model';
 import type { DataEditors } from './dataEditor';
 
+/** Pictures in files of their own, which VS Code shows by itself. */
+const pictures = /\.(jpe?g|png)$/i;
+
 /** Opens an example in its own data editor beside the active one; the focus stays where it is. */
 export async function revealExample({ file, index, line }: Location, editors: DataEditors): Promise<void> {
   const uri = vscode.Uri.file(file);
+  if (pictures.test(file)) {
+    await vscode.commands.executeCommand('vscode.open', uri, { viewColumn: columnFor(uri), preserveFocus: true });
+    return;
+  }
   if (line === undefined) {
     await editors.reveal(uri, index, columnFor(uri));
     return;
