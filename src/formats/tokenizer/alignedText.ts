@@ -34,18 +34,25 @@ export class AlignedText {
     );
   }
 
-  /** The text with each of its characters (code points) as `change` says; undefined keeps it. */
-  mapCharacters(change: (character: string) => string | undefined): AlignedText {
-    const edit = new TextEdit(this);
+  /** The text with each of its characters (code points) as `change` says. */
+  mapCharacters(change: CharacterMap): AlignedText {
     const { text } = this;
+    let mapped = '';
+    let kept = 0;
     for (let from = 0; from < text.length; ) {
       const character = characterAt(text, from);
       const to = from + character.length;
       const changed = change(character);
-      if (changed !== undefined && changed !== character) edit.replace(from, to, changed, from, to);
+      if (changed !== character) {
+        // Spans stay where units go one for one.
+        if (changed.length !== character.length) return this.mapUnevenly(change);
+        mapped += text.slice(kept, from) + changed;
+        kept = to;
+      }
       from = to;
     }
-    return edit.finish();
+    if (kept === 0) return this;
+    return new AlignedText(mapped + text.slice(kept), this.base, this.starts, this.ends);
   }
 
   /** `prefix` stands before the text and has the span of its first character. */
@@ -55,6 +62,35 @@ export class AlignedText {
     edit.replace(0, 0, prefix, 0, characterAt(this.text, 0).length);
     return edit.finish();
   }
+
+  private mapUnevenly(change: CharacterMap): AlignedText {
+    const edit = new TextEdit(this);
+    const { text } = this;
+    for (let from = 0; from < text.length; ) {
+      const character = characterAt(text, from);
+      const to = from + character.length;
+      const changed = change(character);
+      if (changed !== character) edit.replace(from, to, changed, from, to);
+      from = to;
+    }
+    return edit.finish();
+  }
+}
+
+/** What stands for a character. */
+export type CharacterMap = (character: string) => string;
+
+/** The same map, which computes each character once; undefined keeps one. */
+export function remembered(change: (character: string) => string | undefined): CharacterMap {
+  const known = new Map<string, string>();
+  return (character) => {
+    let changed = known.get(character);
+    if (changed === undefined) {
+      changed = change(character) ?? character;
+      known.set(character, changed);
+    }
+    return changed;
+  };
 }
 
 /** Replaces parts of a text, from left to right. */

@@ -1,3 +1,5 @@
+import { type CharacterMap, remembered } from './alignedText';
+
 /** Character classes of the tokenizers library, which follow Unicode; JavaScript's own \s and \w do not. */
 export const whitespace = /^\p{White_Space}$/u;
 export const markNonspacing = /^\p{Mn}$/u;
@@ -22,12 +24,10 @@ export const byteCharacters: readonly string[] = (() => {
 
 const encoder = new TextEncoder();
 
-/** A text's bytes as those characters. */
-export function asBytes(text: string): string {
-  let result = '';
-  for (const byte of encoder.encode(text)) result += byteCharacters[byte]!;
-  return result;
-}
+/** A character's bytes as those characters. */
+export const asBytes: CharacterMap = remembered((character) =>
+  Array.from(encoder.encode(character), (byte) => byteCharacters[byte]!).join(''),
+);
 
 /** How byte-fallback vocabularies spell the bytes of a text: `<0xE2>`. */
 export function bytePieces(text: string): string[] {

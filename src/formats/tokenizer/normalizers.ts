@@ -1,4 +1,4 @@
-import { characterAt, TextEdit } from './alignedText';
+import { characterAt, remembered, TextEdit } from './alignedText';
 import { bertNormalizer } from './bertNormalizer';
 import { asBytes, mark, whitespace } from './characters';
 import { inTurn, lowercase, type Normalizer, stripMarks } from './normalizer';
@@ -23,7 +23,10 @@ const normalizers: Readonly<Record<string, (section: Section) => Normalizer>> = 
     return prefix === '' ? (text) => text : (text) => text.withPrefix(prefix);
   },
   ByteLevel: () => (text) => text.mapCharacters(asBytes),
-  Nmt: () => (text) => text.mapCharacters(nmt),
+  Nmt: () => {
+    const change = remembered(nmt);
+    return (text) => text.mapCharacters(change);
+  },
   BertNormalizer: bertNormalizer,
   Precompiled: precompiledNormalizer,
 };

@@ -80,7 +80,7 @@ function metaspace(section: Section): PreTokenizer {
     : (piece: AlignedText) => [piece];
   return (piece) => {
     const isFirst = piece.length > 0 && piece.start(0) === 0;
-    const signed = piece.mapCharacters((character) => (character === ' ' ? sign : undefined));
+    const signed = piece.mapCharacters((character) => (character === ' ' ? sign : character));
     const isWanted = scheme === 'always' || (scheme === 'first' && isFirst);
     return split(isWanted && !signed.text.startsWith(sign) ? signed.withPrefix(sign) : signed);
   };

@@ -13,25 +13,44 @@ const longestGrapheme = 6;
  * NUL-terminated texts.
  */
 export function precompiledNormalizer(section: Section): Normalizer {
-  const table = readTable(section);
+  const table = rememberedTable(readTable(section));
   const segmenter = new Intl.Segmenter('und', { granularity: 'grapheme' });
+  const isPlain = Array.from({ length: 0x7f - 0x20 }, (_, code) => table(String.fromCharCode(0x20 + code))).every(
+    (found) => found === undefined,
+  );
   return (text) => {
+    if (isPlain && /^[ -~]*$/.test(text.text)) return text;
     const edit = new TextEdit(text);
-    const change = (part: string, from: number): boolean => {
-      const found = table(part);
-      if (found === undefined) return false;
-      replace(edit, part, from, found);
-      return true;
-    };
     for (const { segment, index } of segmenter.segment(text.text)) {
-      if (encoder.encode(segment).length < longestGrapheme && change(segment, index)) continue;
+      const found = isShort(segment) ? table(segment) : undefined;
+      if (found !== undefined) {
+        replace(edit, segment, index, found);
+        continue;
+      }
       let from = index;
       for (const character of segment) {
-        change(character, from);
+        const own = table(character);
+        if (own !== undefined) replace(edit, character, from, own);
         from += character.length;
       }
     }
     return edit.finish();
+  };
+}
+
+function isShort(segment: string): boolean {
+  return segment.length < longestGrapheme && encoder.encode(segment).length < longestGrapheme;
+}
+
+/** The same table, which looks up each text once. */
+function rememberedTable(table: (text: string) => string | undefined): (text: string) => string | undefined {
+  const known = new Map<string, string | undefined>();
+  return (text) => {
+    const found = known.get(text);
+    if (found !== undefined || known.has(text)) return found;
+    const own = table(text);
+    known.set(text, own);
+    return own;
   };
 }
 
