@@ -7,8 +7,8 @@ import { type MovedTensors, readOptimizer } from './optimizer/optimizer';
 import { isRecord } from './safetensorsHeader';
 import { readTorchFile } from './torch/torch';
 
-/** Files that transformers' Trainer writes beside the weights, and those of the names under which it writes weights. */
-const stateNames = ['trainer_state.json', 'optimizer.pt', 'training_args.bin'] as const;
+/** Files that transformers' Trainer, or accelerate by itself, writes beside the weights; and the names of those weights. */
+const stateNames = ['trainer_state.json', 'optimizer.pt', 'optimizer.bin', 'training_args.bin'] as const;
 const weightNames = /^(pytorch_model|model|adapter_model)(-[^/]*)?\.(safetensors|bin)(\.index\.json)?$/;
 
 /** Files beside a checkpoint that tell of its training; only weights named as Trainer names them have any. */
@@ -33,7 +33,7 @@ export async function readTrainerFolder(
   };
   const [log, saved, args] = [
     await open('trainer_state.json'),
-    await open('optimizer.pt'),
+    (await open('optimizer.pt')) ?? (await open('optimizer.bin')),
     await open('training_args.bin'),
   ];
   const trainer = log && (await readTrainerState(log));
@@ -43,7 +43,7 @@ export async function readTrainerFolder(
     ...trainer,
     ...settings,
     ...(optimizer && { optimizer: withKind(optimizer, settings?.optimizer?.kind) }),
-    writer: 'transformers Trainer',
+    ...(log || args ? { writer: 'transformers Trainer' } : {}),
   };
 }
 

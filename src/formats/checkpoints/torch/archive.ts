@@ -26,15 +26,26 @@ export async function readArchive(source: ByteSource): Promise<TorchFile> {
   if (!pickle) throw notTorch(source, entries);
   const root = pickle.name.slice(0, -'data.pkl'.length);
   await checkByteOrder(source, entries.get(`${root}byteorder`));
-  const storages = new Map<string, StorageRange>();
-  for (const entry of entries.values()) {
-    if (!entry.name.startsWith(`${root}data/`)) continue;
-    const offset = await locateStored(source, entry);
-    storages.set(entry.name.slice(`${root}data/`.length), { offset, length: entry.size });
-  }
+  const storages = await locateStorages(source, `${root}data/`, [...entries.values()]);
   const { bytes, base } = await readPickleEntry(source, pickle);
   const { value, opaque } = readPickle(bytes, 0, { path: source.path, base });
   return { value, opaque, memory: { source, storages } };
+}
+
+/** Headers are small and scattered: so many are read at once. */
+const readTogether = 64;
+
+async function locateStorages(source: ByteSource, folder: string, entries: readonly ZipEntry[]) {
+  const storages = new Map<string, StorageRange>();
+  const own = entries.filter(({ name }) => name.startsWith(folder));
+  for (let start = 0; start < own.length; start += readTogether) {
+    const some = own.slice(start, start + readTogether);
+    const offsets = await Promise.all(some.map((entry) => locateStored(source, entry)));
+    for (const [index, { name, size }] of some.entries()) {
+      storages.set(name.slice(folder.length), { offset: offsets[index]!, length: size });
+    }
+  }
+  return storages;
 }
 
 /** The archive's one pickle. Torch names its folder after the file, whatever the file is called later. */

@@ -34,7 +34,7 @@ export async function contentOf(file: TorchFile): Promise<CheckpointContent> {
 }
 
 /** What tensors, arrays and storages are made by. */
-const known = /^(torch\._utils|torch\._tensor|numpy|persistent id$)/;
+const known = /^(__torch__|torch\._utils|torch\._tensor|numpy|persistent id$)/;
 
 function readable({ tensors }: FoundWeights, { memory }: TorchFile): ReadonlyMap<string, TensorRef> {
   return new Map([...tensors].map(([name, value]) => [name, tensorRef(name, value, memory)]));

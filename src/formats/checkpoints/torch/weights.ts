@@ -139,15 +139,21 @@ function entriesOf(value: PickleValue): ReadonlyMap<PickleValue, PickleValue> | 
   return isTensor(value) ? undefined : entries;
 }
 
-/** A module saved whole keeps its tensors among its attributes, in three dicts. */
+/** A module saved whole keeps its tensors among its attributes, in three dicts; one of TorchScript is its attributes. */
 function isModule(value: PickleValue): value is PickleObject {
   if (!(value instanceof PickleObject)) return false;
+  if (isScripted(value)) return true;
   return isDict(memberOf(value, '_parameters')) && isDict(memberOf(value, '_modules'));
+}
+
+function isScripted({ type }: PickleObject): boolean {
+  return type.startsWith('__torch__.');
 }
 
 /** What a module's state_dict() would hold, in its order. */
 function* moduleEntries(module: PickleObject): Iterable<[PickleValue, PickleValue]> {
   const attributes = attributesOf(module);
+  if (isScripted(module)) yield* attributes ?? [];
   const left = attributes?.get('_non_persistent_buffers_set');
   for (const kind of ['_parameters', '_buffers', '_modules']) {
     const entries = attributes?.get(kind);
