@@ -24,6 +24,7 @@ const endSize = 22;
 const longestComment = 0xffff;
 /** 64 MiB list more than half a million entries. */
 const largestDirectory = 2 ** 26;
+const utf8 = new TextDecoder('utf-8');
 const saveAgain = 'Copy the file again, or save it again.';
 
 export function isZip(head: Uint8Array): boolean {
@@ -133,7 +134,7 @@ function readEntry(bytes: Uint8Array, at: number, source: ByteSource, base: numb
   const narrow = [view.getUint32(at + 24, true), view.getUint32(at + 20, true), view.getUint32(at + 42, true)];
   const [size, packedSize, header] = widen(narrow, view, nameEnd, extraEnd);
   const entry: ZipEntry = {
-    name: new TextDecoder('utf-8').decode(bytes.subarray(at + 46, nameEnd)),
+    name: utf8.decode(bytes.subarray(at + 46, nameEnd)),
     size: size!,
     packedSize: packedSize!,
     header: header!,

@@ -9,6 +9,8 @@ export interface PicklePlace {
 
 const saveAgain = 'Copy the file again, or save it again.';
 
+const utf8 = new TextDecoder('utf-8');
+
 /** Integers of more bytes are nobody's step or size. */
 const longestInteger = 1024;
 
@@ -58,7 +60,7 @@ export class Cursor {
   }
 
   text(length: number): string {
-    return new TextDecoder('utf-8').decode(this.take(length));
+    return utf8.decode(this.take(length));
   }
 
   latin1(length: number): string {
