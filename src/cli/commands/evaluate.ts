@@ -104,7 +104,7 @@ async function scoreTable(
 
 function rowsOf({ methods, segments }: EvaluateOptions): readonly Row[] {
   return methods.flatMap((method): readonly Row[] =>
-    method === 'source' && segments.length > 0 ? segments.map((count) => ({ method, segments: count })) : [{ method }],
+    isSource(method) && segments.length > 0 ? segments.map((count) => ({ method, segments: count })) : [{ method }],
   );
 }
 
@@ -123,9 +123,14 @@ function measurementOf(
 }
 
 function rowName(run: TrainingRun, { method, segments }: Row): string {
-  if (method !== 'source') return methodNames[method];
+  if (!isSource(method)) return methodNames[method];
   const count = segments ?? run.segments.length;
-  return `${methodNames.source}, ${count} segment${count === 1 ? '' : 's'}`;
+  return `${methodNames[method]}, ${count} segment${count === 1 ? '' : 's'}`;
+}
+
+/** Methods whose scores depend on how training is cut into segments. */
+function isSource(method: MethodName): boolean {
+  return method === 'source' || method === 'fast-source' || method === 'source-elementwise';
 }
 
 interface Named {
