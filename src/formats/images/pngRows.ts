@@ -62,14 +62,19 @@ export function readPasses({ width, height, depth, colour, interlaced }: PngHead
 function unfilter(raw: Uint8Array, at: number, above: number, length: number, step: number): boolean {
   const filter = raw[at]!;
   if (filter > 4) return false;
-  const from = at + 1;
-  for (let index = 0; index < length && filter > 0; index++) {
-    const left = index >= step ? raw[from + index - step]! : 0;
-    const up = above >= 0 ? raw[above + index]! : 0;
-    if (filter === 1) raw[from + index]! += left;
-    else if (filter === 2) raw[from + index]! += up;
-    else if (filter === 3) raw[from + index]! += (left + up) >> 1;
-    else raw[from + index]! += paeth(left, up, above >= 0 && index >= step ? raw[above + index - step]! : 0);
+  const row = raw.subarray(at + 1, at + 1 + length);
+  const up = above >= 0 ? raw.subarray(above, above + length) : new Uint8Array(length);
+  if (filter === 1) for (let index = step; index < length; index++) row[index]! += row[index - step]!;
+  else if (filter === 2) for (let index = 0; index < length; index++) row[index]! += up[index]!;
+  else if (filter === 3) {
+    for (let index = 0; index < length; index++) {
+      row[index]! += ((index >= step ? row[index - step]! : 0) + up[index]!) >> 1;
+    }
+  } else if (filter === 4) {
+    for (let index = 0; index < step && index < length; index++) row[index]! += up[index]!;
+    for (let index = step; index < length; index++) {
+      row[index]! += paeth(row[index - step]!, up[index]!, up[index - step]!);
+    }
   }
   return true;
 }
