@@ -16,7 +16,12 @@ export async function revealExample({ file, index, line }: Location, editors: Da
     await editors.reveal(uri, index, columnFor(uri));
     return;
   }
-  const document = await vscode.workspace.openTextDocument(uri);
+  // VS Code opens no text of more than 50 MB for an extension; the data editor reads it by ranges.
+  const document = await Promise.resolve(vscode.workspace.openTextDocument(uri)).catch(() => undefined);
+  if (!document) {
+    await editors.reveal(uri, index, columnFor(uri));
+    return;
+  }
   const selection = document.lineAt(Math.min(line, document.lineCount) - 1).range;
   const editor = await vscode.window.showTextDocument(document, {
     viewColumn: columnFor(uri),

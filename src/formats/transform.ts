@@ -1,5 +1,6 @@
 import { WhenceError } from '../protocol/errors';
 import type { LayoutConfig } from './arrangement';
+import type { Dataset } from './dataset';
 import type { PictureConfig } from './images/prepare';
 import { elementCount, formatDims } from './tensor';
 import type { TokenizerConfig } from './tokenizer/config';
@@ -32,17 +33,49 @@ export function featureStatistics(inputs: Float32Array, exampleLength: number): 
   const examples = inputs.length / exampleLength;
   const mean = new Float64Array(exampleLength);
   const std = new Float64Array(exampleLength);
-  for (let row = 0; row < inputs.length; row += exampleLength) {
-    for (let feature = 0; feature < exampleLength; feature++) mean[feature]! += inputs[row + feature]!;
-  }
+  addSums(inputs, mean);
   for (let feature = 0; feature < exampleLength; feature++) mean[feature]! /= examples;
-  for (let row = 0; row < inputs.length; row += exampleLength) {
-    for (let feature = 0; feature < exampleLength; feature++) {
-      std[feature]! += (inputs[row + feature]! - mean[feature]!) ** 2;
-    }
-  }
+  addSquares(inputs, mean, std);
   for (let feature = 0; feature < exampleLength; feature++) std[feature] = Math.sqrt(std[feature]! / examples) || 1;
   return { mean, std };
+}
+
+/** The same of a whole data set, which is read twice and never held. */
+export async function datasetStatistics(
+  dataset: Pick<Dataset, 'batch' | 'length' | 'featureDims'>,
+): Promise<FeatureStatistics> {
+  const { length, featureDims } = dataset;
+  const mean = new Float64Array(elementCount(featureDims));
+  const std = new Float64Array(mean.length);
+  const rows = Math.max(1, Math.floor(statisticsValues / mean.length));
+  const eachBatch = async (see: (inputs: Float32Array) => void) => {
+    for (let from = 0; from < length; from += rows) {
+      const indices = Array.from({ length: Math.min(rows, length - from) }, (_, row) => from + row);
+      see((await dataset.batch(indices)).inputs);
+    }
+  };
+  await eachBatch((inputs) => addSums(inputs, mean));
+  for (let feature = 0; feature < mean.length; feature++) mean[feature]! /= length;
+  await eachBatch((inputs) => addSquares(inputs, mean, std));
+  for (let feature = 0; feature < mean.length; feature++) std[feature] = Math.sqrt(std[feature]! / length) || 1;
+  return { mean, std };
+}
+
+/** Values that are read at a time. */
+const statisticsValues = 2 ** 20;
+
+function addSums(inputs: Float32Array, sums: Float64Array): void {
+  for (let row = 0; row < inputs.length; row += sums.length) {
+    for (let feature = 0; feature < sums.length; feature++) sums[feature]! += inputs[row + feature]!;
+  }
+}
+
+function addSquares(inputs: Float32Array, mean: Float64Array, squares: Float64Array): void {
+  for (let row = 0; row < inputs.length; row += mean.length) {
+    for (let feature = 0; feature < mean.length; feature++) {
+      squares[feature]! += (inputs[row + feature]! - mean[feature]!) ** 2;
+    }
+  }
 }
 
 /**

@@ -1,6 +1,6 @@
 import { preparedDataset } from '../../formats/prepared';
-import { featureStatistics } from '../../formats/transform';
-import { ModelExamples, range } from '../network/examples';
+import { datasetStatistics } from '../../formats/transform';
+import { ModelExamples } from '../network/examples';
 import { inputSources, sequenceOf } from '../network/inputSources';
 import type { OpenRun } from './openRun';
 
@@ -9,10 +9,7 @@ export async function modelExamples(run: OpenRun): Promise<Map<string, ModelExam
   const preprocess = run.config.preprocess ?? {};
   const splits = new Map([...run.splits].map(([name, split]) => [name, preparedDataset(split, preprocess)]));
   const train = splits.get('train')!;
-  const length = train.featureDims.reduce((product, n) => product * n, 1);
-  const statistics = preprocess.standardize
-    ? featureStatistics((await train.batch(range(0, train.length))).inputs, length)
-    : undefined;
+  const statistics = preprocess.standardize ? await datasetStatistics(train) : undefined;
   const sources = inputSources({ ...run, splits });
   const plan = { sources, sequence: sequenceOf(run, sources), preprocess, statistics };
   return new Map([...splits].map(([name, split]) => [name, new ModelExamples(split, plan)]));

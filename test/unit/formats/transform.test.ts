@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { applyPreprocess, featureStatistics } from '../../../src/formats/transform';
+import { applyPreprocess, datasetStatistics, featureStatistics } from '../../../src/formats/transform';
 import { fixtures } from './files';
 
 /** What numpy and PyTorch computed. */
@@ -38,6 +38,23 @@ describe('applyPreprocess', () => {
     const table = Float32Array.from(golden.table);
     const values = applyPreprocess(table, [4], { standardize: true }, featureStatistics(table, 4));
     expect(largestDifference(values, golden.standardized)).toBeLessThan(1e-6);
+  });
+
+  test('takes the statistics of a data set in parts as those of one array', async () => {
+    const [examples, width] = [3001, 700];
+    const inputs = Float32Array.from({ length: examples * width }, (_, i) => ((i * 37) % 101) / 7 - (i % width));
+    const sizes: number[] = [];
+    const statistics = await datasetStatistics({
+      length: examples,
+      featureDims: [width],
+      async batch(indices) {
+        sizes.push(indices.length);
+        const parts = indices.flatMap((index) => [...inputs.subarray(index * width, (index + 1) * width)]);
+        return { inputs: Float32Array.from(parts), labels: new Float64Array(indices.length) };
+      },
+    });
+    expect(statistics).toEqual(featureStatistics(inputs, width));
+    expect(Math.max(...sizes)).toBeLessThan(examples);
   });
 
   test('without preprocessing gives the features as they are, in other memory', () => {
