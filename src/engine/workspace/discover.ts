@@ -28,12 +28,15 @@ export interface Discovery {
   /** Python files that may be the training script, and lists of classes. */
   readonly scripts: readonly string[];
   readonly classLists: readonly string[];
+  readonly tokenizers: readonly string[];
   readonly problems: readonly Problem[];
 }
 
 const logNames = /(^|[-_. ])(log|logs|metrics|history|progress|lr)([-_. ]|$)/i;
 const idxNames = /(idx\d|ubyte|\.idx(\.gz)?$)/i;
 const textData = /\.(csv|tsv|jsonl|ndjson)(\.gz)?$/i;
+/** Data where there is a tokenizer for them. */
+const plainText = /\.(txt|text)(\.gz)?$/i;
 
 /** Walks a workspace and tells its files apart: by content where that is cheap, text files by their names alone. */
 export async function discover(folder: string, files: Files, signal?: CancelSignal): Promise<Discovery> {
@@ -54,6 +57,7 @@ export async function discover(folder: string, files: Files, signal?: CancelSign
     ],
     scripts: named(/\.py$/i),
     classLists: named(/^(classes|class_names|labels)\.txt$/i),
+    tokenizers: named(/^tokenizer\.json$/),
     problems: [...problems, ...unread],
   };
 }
@@ -94,9 +98,13 @@ async function readHead(path: string, files: Files): Promise<Uint8Array | undefi
 
 /** Text files are told by their names only: what is not called after a split is nobody's data and stays unread. */
 function findTextSplits(entries: readonly FileEntry[], files: Files): FoundSplit[] {
+  const hasTokenizer = entries.some(({ name }) => name === 'tokenizer.json');
   return entries.flatMap(({ name, path }) => {
-    const split = textData.test(name) && !logNames.test(name) ? splitOf(name) : undefined;
+    const isData = textData.test(name) || (hasTokenizer && plainText.test(name));
+    const split = isData && !logNames.test(name) ? splitOf(name) : undefined;
     if (split === undefined) return [];
+    if (plainText.test(name))
+      return [{ name: split, folder: files.dirname(path), config: { format: 'text', file: path } }];
     const format = /\.(jsonl|ndjson)(\.gz)?$/i.test(name) ? ('jsonl' as const) : ('csv' as const);
     return [{ name: split, folder: files.dirname(path), config: { format, file: path } }];
   });

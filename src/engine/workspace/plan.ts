@@ -39,6 +39,8 @@ export interface RunPlan {
   readonly script?: string;
   /** Shape of one example as the model's file states it. */
   readonly inputDims?: readonly number[];
+  /** The `tokenizer.json` of texts, as seen from the folder. */
+  readonly tokenizer?: string;
   /** Whether the model takes token ids, which are not preprocessed. */
   readonly isTokens: boolean;
   readonly problems: readonly Problem[];
@@ -87,9 +89,11 @@ async function planRun(
   const card = await readModelCard(files.dirname(group.checkpoints.at(-1)!.file), group.folder, files);
   const listed = await readClassList(near(found.classLists, String, true)[0], files);
   const known = card?.classes ?? script?.facts.classes ?? listed?.classes;
+  const tokenizer = near(found.tokenizers, String, true)[0];
   const splits = await chooseSplits(
     near(found.splits, (split) => split.folder),
     input,
+    tokenizer !== undefined,
     known,
     files,
     problems,
@@ -107,7 +111,9 @@ async function planRun(
       mend: 'Take scores with care, or train with SGD, Adam or AdamW.',
     });
   }
-  problems.push(...stateProblems(group.checkpoints, group.folder));
+  const examples = splits.find(({ name }) => name === 'train')?.dataset.length;
+  const optimizer = planOptimizer(group, examples, log, named, answer, files);
+  problems.push(...stateProblems(optimizer.checkpoints, group.folder));
   const loss = card?.loss ?? script?.facts.loss;
   return {
     config: files.join(folder, 'whence.json'),
@@ -122,9 +128,10 @@ async function planRun(
     ...(usable && from !== undefined ? { classesFrom: from } : {}),
     ...(loss === undefined ? {} : { loss }),
     facts: script?.facts ?? { optimizer: {} },
-    optimizer: planOptimizer(group, log, named, answer, files),
+    optimizer,
     ...(script ? { script: script.path } : {}),
     isTokens,
+    ...(tokenizer === undefined ? {} : { tokenizer: files.relative(folder, tokenizer) }),
     problems,
   };
 }

@@ -1,6 +1,7 @@
 import type { Files } from '../../formats/bytes';
 import type { Dataset } from '../../formats/dataset';
 import { openDataset } from '../../formats/datasets';
+import { needsTokenizer } from '../../formats/datasets/textColumn';
 import { elementCount } from '../../formats/tensor';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
@@ -10,10 +11,11 @@ export interface PlannedSplit extends FoundSplit {
   readonly dataset: Dataset;
 }
 
-/** For each kind of split the nearest data that fit the model's input. */
+/** For each kind of split the nearest data that fit the model's input; texts where there is a tokenizer for them. */
 export async function chooseSplits(
   candidates: readonly FoundSplit[],
   input: number | undefined,
+  hasTokenizer: boolean,
   classes: readonly string[] | undefined,
   files: Files,
   problems: Problem[],
@@ -25,9 +27,11 @@ export async function chooseSplits(
     for (const split of own) {
       try {
         const dataset = await openWithClasses(split, classes, chosen[0]?.dataset.classes, files);
+        if (dataset.texts && !hasTokenizer) throw needsTokenizer(dataset.files[0]!);
         const size = elementCount(dataset.featureDims);
-        // Pictures in files are resized.
-        if (input === undefined || size === input || dataset.pictures?.stored === 'files') {
+        // Pictures in files are resized, and texts are cut.
+        const fits = input === undefined || size === input || dataset.pictures?.stored === 'files' || dataset.texts;
+        if (fits) {
           chosen.push({ ...split, dataset });
           break;
         }

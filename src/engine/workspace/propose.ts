@@ -2,6 +2,7 @@ import { storedLayout } from '../../formats/arrangement';
 import type { Files } from '../../formats/bytes';
 import { relocateDataset } from '../../formats/datasets';
 import { preparedDims } from '../../formats/images/prepare';
+import type { TokenizerConfig } from '../../formats/tokenizer/config';
 import type { PreprocessConfig } from '../../formats/transform';
 import type { CancelSignal } from '../../protocol/cancel';
 import type { Proposal } from '../../protocol/engineApi';
@@ -18,8 +19,9 @@ const bytes = { scale: 1 / 255 };
  * told by the training loss of the last checkpoint, which must agree with the log.
  */
 export function preprocessCandidates(plan: RunPlan): PreprocessConfig[] {
-  if (plan.isTokens) return [{}];
   const dataset = plan.splits[0]?.dataset;
+  if (dataset?.texts && plan.tokenizer !== undefined) return [{ tokenizer: tokenizerOf(plan, plan.tokenizer) }];
+  if (plan.isTokens) return [{}];
   const dims = dataset?.featureDims ?? [];
   const isTable = dims.length === 1;
   const drawn = dataset?.pictures?.stored === 'files' ? drawingOf(plan) : {};
@@ -35,6 +37,12 @@ export function preprocessCandidates(plan: RunPlan): PreprocessConfig[] {
   ];
   const texts = all.map((one) => JSON.stringify(one));
   return all.filter((_, index) => texts.indexOf(texts[index]!) === index);
+}
+
+/** As long as the model takes its sequences, where its file says so. */
+function tokenizerOf({ inputDims }: RunPlan, file: string): TokenizerConfig {
+  const [length] = inputDims?.length === 1 ? inputDims : [];
+  return { file, ...(length === undefined ? {} : { maxLength: length }) };
 }
 
 /** Pictures in files at the size, with the channels, that the model takes: as the script resizes them, or squeezed whole. */
@@ -75,6 +83,8 @@ export function plannedConfig(
   const { model, splits, log, classes, group, isTokens } = plan;
   if (model === undefined || !splits.some(({ name }) => name === 'train')) return undefined;
   const path = (absolute: string) => files.relative(plan.folder, absolute);
+  const dataset = splits[0]?.dataset;
+  const texts = dataset?.texts !== undefined;
   return {
     model: path(model),
     checkpoints:
@@ -84,8 +94,8 @@ export function plannedConfig(
     ...(log ? { log: path(log.file) } : {}),
     data: Object.fromEntries(splits.map(({ name, config }) => [name, relocateDataset(config, path)])),
     ...(classes ? { classes } : {}),
-    ...(isTokens ? {} : { preprocess }),
-    loss: plan.loss ?? 'cross-entropy',
+    ...(isTokens && !texts ? {} : { preprocess }),
+    loss: plan.loss ?? (texts && dataset?.labels.every(Number.isNaN) ? 'next-token' : 'cross-entropy'),
     optimizer: plan.optimizer.config,
     segments: Math.max(1, Math.min(3, group.checkpoints.length)),
     ...(plan.script !== undefined && plan.facts.retrain
@@ -126,7 +136,7 @@ export function toProposal(
     folder: plan.root,
     text: config ? render(config, comments) : '',
     ...(plan.model === undefined ? {} : { model: plan.model }),
-    checkpoints: describeCheckpoints(plan.group.checkpoints, plan.log, plan.optimizer.rates),
+    checkpoints: describeCheckpoints(plan.optimizer.checkpoints, plan.log, plan.optimizer.rates),
     optimizer: plan.optimizer.words,
     ...(writer === undefined ? {} : { writer }),
     ...(plan.optimizer.question ? { question: plan.optimizer.question } : {}),
