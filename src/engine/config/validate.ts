@@ -56,15 +56,7 @@ export async function validateConfig(path: string, text: string, files: Files): 
   const { log } = config;
   if (log !== undefined)
     await check(['log'], async () => readTrainingLog(await files.open(resolvePath(folder, log, files))));
-  if (found.length === before) {
-    const trajectory = await check(['checkpoints'], () =>
-      readTrajectory(config, path, files, model && [...model.model.graph.initializers.keys()]),
-    );
-    const range = rangeOf(findNodeAtLocation(root, ['optimizer']) ?? root);
-    // What lies in other files has no place in this text.
-    const own = (trajectory?.problems ?? []).filter(({ file, severity }) => file === path && severity !== 'info');
-    found.push(...own.map((problem) => ({ ...problem, range })));
-  }
+  const isSound = found.length === before;
 
   const loss = lossOf(config.loss).kind;
   if (model) await check(['loss', 'model'], () => customLossOf(config, folder, model, files));
@@ -79,6 +71,7 @@ export async function validateConfig(path: string, text: string, files: Files): 
     if (!opened) return found;
   }
   let classes = config.classes;
+  let examples: number | undefined;
   const open = splitOpener(config, folder, files);
   const splits = Object.entries(config.data).sort(([a], [b]) => Number(b === 'train') - Number(a === 'train'));
   for (const [name, split] of splits) {
@@ -89,9 +82,24 @@ export async function validateConfig(path: string, text: string, files: Files): 
     }
     if (missing.length > 0) continue;
     const dataset = await check(['data', name], () => open(name, classes));
-    if (name === 'train') classes ??= dataset?.classes;
+    if (name === 'train') {
+      classes ??= dataset?.classes;
+      examples = dataset?.length;
+    }
     const outputs = model?.outputs ?? classes?.length;
     if (dataset) await check(['data', name], async () => checkSplit(name, dataset, loss, outputs));
+  }
+  if (isSound) {
+    const trajectory = await check(['checkpoints'], () =>
+      readTrajectory(config, path, files, {
+        ...(model ? { order: [...model.model.graph.initializers.keys()] } : {}),
+        ...(examples === undefined ? {} : { examples }),
+      }),
+    );
+    const range = rangeOf(findNodeAtLocation(root, ['optimizer']) ?? root);
+    // What lies in other files has no place in this text.
+    const own = (trajectory?.problems ?? []).filter(({ file, severity }) => file === path && severity !== 'info');
+    found.push(...own.map((problem) => ({ ...problem, range })));
   }
   return found;
 }

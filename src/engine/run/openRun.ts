@@ -97,9 +97,10 @@ async function openStage(config: RunConfig, path: string, files: Files, span: St
   const { model } = custom ?? read;
   const inputs = custom ? [...read.inputs, custom.target] : read.inputs;
   const modelFiles = [model.file, ...externalFiles(model, files), ...lossFiles(config, folder, files)];
-  const trajectory = await readTrajectory(config, path, files, [...read.model.graph.initializers.keys()]);
-  const { checkpoints, optimizer, secondMoments } = trajectory;
   const splits = await openSplits(config, folder, files);
+  const facts = { order: [...read.model.graph.initializers.keys()], examples: splits.get('train')!.length };
+  const trajectory = await readTrajectory(config, path, files, facts);
+  const { checkpoints, optimizer, secondMoments } = trajectory;
   const classes = config.classes ?? splits.get('train')!.classes ?? [];
   const configured = lossOf(config.loss);
   const loss = configured.kind;

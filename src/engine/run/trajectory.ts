@@ -9,6 +9,7 @@ import type { RunConfig } from '../config/config';
 import { matchesName } from '../config/names';
 import { findCheckpoints, type SavedCheckpoint } from './checkpointFiles';
 import { stepProblem } from './checkpointSteps';
+import { inUpdates } from './epochs';
 import { resolveOptimizer } from './optimizer';
 import { loggedIn, type RunRates, ratesOf } from './rates';
 import { readTrainingLog, type TrainingLog } from './trainingLog';
@@ -53,6 +54,14 @@ export function settingsOf(
   return own ?? { learningRateScale: 1, weightDecay };
 }
 
+/** What a trajectory is read with; without it some of it stays unknown. */
+export interface TrainingFacts {
+  /** Names of the model's parameters in its order, for optimizers that count them. */
+  readonly order?: readonly string[];
+  /** Of the training data, for checkpoints that count epochs. */
+  readonly examples?: number;
+}
+
 /** What happened in training, as the run's log, its checkpoints and `whence.json` tell it together. */
 export interface Trajectory {
   /** Ascending by step; every one has a learning rate. */
@@ -68,19 +77,19 @@ export interface Trajectory {
 /**
  * Reads a run's trajectory. Learning rates come from the first that has any: the log that `whence.json` names, the log that
  * the last checkpoint holds, the optimizer's state in each checkpoint, the constant in `whence.json`.
- * @param order names of the model's parameters in its order, for optimizers that count them
  * @throws WhenceError `config-invalid` where nothing tells the learning rate or a step
  */
 export async function readTrajectory(
   config: RunConfig,
   path: string,
   files: Files,
-  order?: readonly string[],
+  { order, examples }: TrainingFacts = {},
 ): Promise<Trajectory> {
   const folder = files.dirname(path);
   const logFile = config.log === undefined ? undefined : resolvePath(folder, config.log, files);
   const log = logFile === undefined ? undefined : await readTrainingLog(await files.open(logFile));
-  const saved = await findCheckpoints(config.checkpoints, folder, files, order);
+  const found = await findCheckpoints(config.checkpoints, folder, files, order);
+  const saved = inUpdates(found, examples, config.optimizer.batchSize ?? found.at(-1)!.state.batchSize);
   const rates = ratesOf(log, saved, config.optimizer.learningRate);
   if (!rates) {
     throw new WhenceError('config-invalid', 'The learning rate is known from no log, no checkpoint and no constant.', {
@@ -139,7 +148,7 @@ export function stateProblems(saved: readonly SavedCheckpoint[], path: string): 
       severity: 'warning',
       message: 'The checkpoints count epochs, not updates: learning rates are summed over too few of them.',
       file: path,
-      mend: 'Name checkpoints by their step, as in step-1000.safetensors, or save "step" in them.',
+      mend: 'Give `optimizer.batchSize`, or name checkpoints by their step, as in step-1000.safetensors.',
     });
   }
   const norm = saved.at(-1)!.state.gradientClipping;

@@ -10,6 +10,7 @@ import { lossOf } from '../config/lossConfig';
 import { findCheckpoints } from '../run/checkpointFiles';
 import { describeRun, openRun, readConfig } from '../run/openRun';
 import { splitOpener } from '../run/splits';
+import { describeCheckpoints } from '../run/trajectory';
 import { type Discovery, discover } from './discover';
 import { propose } from './propose';
 
@@ -68,13 +69,13 @@ async function inspectRun(config: string, files: Files): Promise<TrainingRun> {
     };
     const parsed = await readConfig(config, files).catch(() => undefined);
     const problems = parsed ? [] : await textProblems(config, files).catch(() => []);
-    const checkpoints = parsed ? await findCheckpoints(parsed.checkpoints, folder, files).catch(() => []) : [];
+    const saved = parsed ? await findCheckpoints(parsed.checkpoints, folder, files).catch(() => []) : [];
     return {
       config,
       name: parsed?.name ?? files.basename(folder),
       folder,
       model: parsed ? files.join(folder, parsed.model) : '',
-      checkpoints,
+      checkpoints: describeCheckpoints(saved, undefined, undefined),
       splits: [],
       classes: parsed?.classes ?? [],
       optimizer: '',

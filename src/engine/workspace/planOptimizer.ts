@@ -2,6 +2,8 @@ import type { Files } from '../../formats/bytes';
 import type { Question } from '../../protocol/engineApi';
 import { formatOptimizer, type StatedOptimizer } from '../../protocol/optimizerText';
 import type { OptimizerConfig } from '../config/config';
+import type { SavedCheckpoint } from '../run/checkpointFiles';
+import { inUpdates } from '../run/epochs';
 import { optimizerWords, resolveOptimizer } from '../run/optimizer';
 import { type RunRates, ratesOf } from '../run/rates';
 import type { TrainingLog } from '../run/trainingLog';
@@ -10,6 +12,8 @@ import type { ScriptOptimizer } from './scriptOptimizer';
 
 /** How a run that is not set up was trained, as far as its files tell. */
 export interface PlannedOptimizer {
+  /** With the updates of those that count epochs, where these can be told. */
+  readonly checkpoints: readonly SavedCheckpoint[];
   /** What `whence.json` would say: what the checkpoints do not tell themselves. */
   readonly config: OptimizerConfig;
   /** Absent where only a constant can be guessed. */
@@ -30,28 +34,32 @@ const guessedBatch = 32;
 
 /**
  * Puts together what the checkpoints' states, the log and the training script tell of the optimizer, and guesses the rest.
+ * @param examples of the training data
  * @param script its name and what was read in it
  * @param answer what the user said, which comes first
  */
 export function planOptimizer(
-  { checkpoints, folder }: CheckpointGroup,
+  group: CheckpointGroup,
+  examples: number | undefined,
   log: TrainingLog | undefined,
   script: { readonly name: string; readonly optimizer: ScriptOptimizer } | undefined,
   answer: StatedOptimizer | undefined,
   files: Files,
 ): PlannedOptimizer {
-  const { state } = checkpoints.at(-1)!;
+  const { state } = group.checkpoints.at(-1)!;
   const saved = state.optimizer?.kind === undefined ? undefined : state.optimizer;
-  const rates = ratesOf(log, checkpoints, undefined);
   const { otherOptimizer, ...told } = script?.optimizer ?? {};
+  const batch = answer?.batchSize ?? told.batchSize;
+  const checkpoints = inUpdates(group.checkpoints, examples, state.batchSize ?? batch);
+  const rates = ratesOf(log, checkpoints, undefined);
   const kind = answer?.kind ?? saved?.kind ?? told.kind ?? 'sgd';
   const isKindKnown = answer !== undefined || saved !== undefined || told.kind !== undefined;
   const moments = checkpoints.some((one) => (one.state.optimizer?.secondMoments.size ?? 0) > 0);
-  const needsBatch = kind !== 'sgd' && !moments && state.batchSize === undefined;
+  const countsEpochs = group.checkpoints.some(({ counts }) => counts === 'epochs');
+  const needsBatch = state.batchSize === undefined && (countsEpochs || (kind !== 'sgd' && !moments));
   const stated: StatedOptimizer = { ...(saved ? {} : told), ...answer, kind };
-  const { learningRate, batchSize, ...settings } = stated;
+  const { learningRate, batchSize: _, ...settings } = stated;
   const constant = rates ? undefined : (learningRate ?? told.learningRate);
-  const batch = batchSize ?? told.batchSize;
   const guess: StatedOptimizer = {
     ...(isKindKnown ? {} : guesses[kind]),
     ...settings,
@@ -63,7 +71,7 @@ export function planOptimizer(
     ...(rates || constant !== undefined ? [] : ['the learning rate']),
     ...(needsBatch && batch === undefined ? ['the batch size'] : []),
   ];
-  const { optimizer } = resolveOptimizer(guess, state.optimizer, state.batchSize, folder);
+  const { optimizer } = resolveOptimizer(guess, state.optimizer, state.batchSize, group.folder);
   const from = [
     ...(saved ? ["the checkpoints' optimizer state"] : []),
     ...(rates?.source === 'log' ? [files.basename(log!.file)] : []),
@@ -73,6 +81,7 @@ export function planOptimizer(
   const read = from.length > 0 ? `Read in ${from.join(' and ')}: ${words}.` : '';
   const isAsked = missing.length > 0 && answer === undefined;
   return {
+    checkpoints,
     config: guess,
     ...(rates ? { rates } : {}),
     words: isKindKnown ? words : '',
