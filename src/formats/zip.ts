@@ -21,6 +21,10 @@ const wideLocatorSignature = 0x07064b50;
 const entrySignature = 0x02014b50;
 const localSignature = 0x04034b50;
 const endSize = 22;
+const headerSize = 30;
+/** Headers this close together are read in one go, up to so many bytes. */
+const farthestHeader = 4096;
+const longestRead = 2 ** 18;
 const longestComment = 0xffff;
 /** 64 MiB list more than half a million entries. */
 const largestDirectory = 2 ** 26;
@@ -57,6 +61,34 @@ export async function readZip(source: ByteSource): Promise<ReadonlyMap<string, Z
 
 /** Where a stored entry's data begin in the archive: they can then be read like any range of the file. */
 export async function locateStored(source: ByteSource, entry: ZipEntry): Promise<number> {
+  return (await locateAllStored(source, [entry])).get(entry)!;
+}
+
+/** The same for many entries; headers that lie close together are read together. */
+export async function locateAllStored(
+  source: ByteSource,
+  entries: readonly ZipEntry[],
+): Promise<ReadonlyMap<ZipEntry, number>> {
+  for (const entry of entries) checkStored(source, entry);
+  const sorted = [...entries].sort((a, b) => a.header - b.header);
+  const starts = new Map<ZipEntry, number>();
+  for (let first = 0, next = 0; first < sorted.length; first = next) {
+    const start = sorted[first]!.header;
+    next = first + 1;
+    while (next < sorted.length && isNear(sorted[next - 1]!.header, sorted[next]!.header, start)) next++;
+    const bytes = await source.read(start, sorted[next - 1]!.header + headerSize - start);
+    const view = viewOf(bytes);
+    for (const entry of sorted.slice(first, next))
+      starts.set(entry, startOf(source, entry, view, entry.header - start));
+  }
+  return starts;
+}
+
+function isNear(previous: number, header: number, start: number): boolean {
+  return header - previous <= farthestHeader && header - start <= longestRead;
+}
+
+function checkStored(source: ByteSource, entry: ZipEntry): void {
   if (entry.isEncrypted || entry.method !== 0) {
     throw new WhenceError(
       'unsupported-format',
@@ -67,14 +99,16 @@ export async function locateStored(source: ByteSource, entry: ZipEntry): Promise
   if (entry.packedSize !== entry.size) {
     throw malformed(source, entry.header, `${entry.name} is stored, but its two sizes differ.`);
   }
-  if (entry.header + 30 > source.size) {
+  if (entry.header + headerSize > source.size) {
     throw malformed(source, entry.header, `${entry.name} lies beyond the end of the file.`);
   }
-  const view = viewOf(await source.read(entry.header, 30));
-  if (view.getUint32(0, true) !== localSignature) {
+}
+
+function startOf(source: ByteSource, entry: ZipEntry, view: DataView, at: number): number {
+  if (view.getUint32(at, true) !== localSignature) {
     throw malformed(source, entry.header, `No header stands where ${entry.name} should begin.`);
   }
-  const start = entry.header + 30 + view.getUint16(26, true) + view.getUint16(28, true);
+  const start = entry.header + headerSize + view.getUint16(at + 26, true) + view.getUint16(at + 28, true);
   if (start + entry.size > source.size) {
     throw malformed(source, entry.header, `${entry.name} ends at byte ${start + entry.size}, beyond the file's end.`);
   }

@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import { callOf, globalOf, isHarmful, nameOf } from './calls';
 import { letter, pushes } from './constants';
 import type { Cursor, PicklePlace } from './cursor';
+import { Stack } from './stack';
 import { nestedFile, PickleGlobal, PickleObject, type PickleValue, persistentType } from './values';
 
 /** Values and memo entries of one pickle together: a pickle of one-byte opcodes must not fill the memory. */
@@ -13,24 +14,25 @@ export class Machine {
   readonly opaque = new Set<string>();
   /** Objects that their reader must look up: ids of storages, and files of torch within the pickle. */
   readonly lookups: PickleObject[] = [];
-  private stack: PickleValue[] = [];
-  private readonly marks: PickleValue[][] = [];
+  private readonly stack: Stack;
   private readonly memo = new Map<number, PickleValue>();
   private values = 0;
 
   constructor(
     private readonly cursor: Cursor,
     private readonly at: PicklePlace,
-  ) {}
+  ) {
+    this.stack = new Stack(cursor);
+  }
 
   /** Runs up to STOP and gives the value that is left. */
   run(): PickleValue {
     for (;;) {
       this.charge(1);
       const opcode = this.cursor.uint8();
-      if (opcode === letter('.')) return this.pop();
+      if (opcode === letter('.')) return this.stack.pop();
       const push = pushes.get(opcode);
-      if (push) this.push(push(this.cursor));
+      if (push) this.stack.push(push(this.cursor));
       else this.step(opcode);
     }
   }
@@ -45,95 +47,94 @@ export class Machine {
         cursor.uint64();
         return;
       case letter('('):
-        this.marks.push(this.stack);
-        this.stack = [];
+        this.stack.mark();
         return;
       case letter('0'):
-        this.pop();
+        this.stack.pop();
         return;
       case letter('1'):
-        this.toMark();
+        this.stack.toMark();
         return;
       case letter('2'):
-        this.push(this.top());
+        this.stack.push(this.stack.top());
         return;
       case letter('p'):
-        this.memo.set(Number(cursor.line()), this.top());
+        this.memo.set(Number(cursor.line()), this.stack.top());
         return;
       case letter('q'):
-        this.memo.set(cursor.uint8(), this.top());
+        this.memo.set(cursor.uint8(), this.stack.top());
         return;
       case letter('r'):
-        this.memo.set(cursor.uint32(), this.top());
+        this.memo.set(cursor.uint32(), this.stack.top());
         return;
       case 0x94: // MEMOIZE
-        this.memo.set(this.memo.size, this.top());
+        this.memo.set(this.memo.size, this.stack.top());
         return;
       case letter('g'):
-        this.push(this.recall(Number(cursor.line())));
+        this.stack.push(this.recall(Number(cursor.line())));
         return;
       case letter('h'):
-        this.push(this.recall(cursor.uint8()));
+        this.stack.push(this.recall(cursor.uint8()));
         return;
       case letter('j'):
-        this.push(this.recall(cursor.uint32()));
+        this.stack.push(this.recall(cursor.uint32()));
         return;
       case letter('t'):
       case letter('l'):
-        this.push(this.toMark());
+        this.stack.push(this.stack.toMark());
         return;
       case letter('d'):
-        this.push(this.setItems(new Map(), this.toMark()));
+        this.stack.push(this.setItems(new Map(), this.stack.toMark()));
         return;
       case 0x85: // TUPLE1 to TUPLE3
       case 0x86:
       case 0x87:
-        this.push(this.popSome(opcode - 0x84));
+        this.stack.push(this.stack.popSome(opcode - 0x84));
         return;
       case letter('a'):
-        this.append(this.popSome(1));
+        this.append(this.stack.popSome(1));
         return;
       case letter('e'):
       case 0x90: // ADDITEMS
-        this.append(this.toMark());
+        this.append(this.stack.toMark());
         return;
       case letter('s'):
-        this.put(this.popSome(2));
+        this.put(this.stack.popSome(2));
         return;
       case letter('u'):
-        this.put(this.toMark());
+        this.put(this.stack.toMark());
         return;
       case 0x91: // FROZENSET
-        this.push(new Set(this.toMark()));
+        this.stack.push(new Set(this.stack.toMark()));
         return;
       case letter('R'):
       case 0x81: {
         // REDUCE, NEWOBJ
-        const [callable, args] = this.popSome(2);
+        const [callable, args] = this.stack.popSome(2);
         this.call(callable!, args!);
         return;
       }
       case 0x92: {
         // NEWOBJ_EX; the named arguments come last
-        const [callable, args, named] = this.popSome(3);
+        const [callable, args, named] = this.stack.popSome(3);
         this.call(callable!, Array.isArray(args) ? [...args, named!] : args!);
         return;
       }
       case letter('o'): {
-        const [callable, ...args] = this.toMark();
+        const [callable, ...args] = this.stack.toMark();
         this.call(callable ?? null, args);
         return;
       }
       case letter('i'):
-        this.call(globalOf(cursor.line(), cursor.line()), this.toMark());
+        this.call(globalOf(cursor.line(), cursor.line()), this.stack.toMark());
         return;
       case 0x93: {
         // STACK_GLOBAL
-        const [module, name] = this.popSome(2);
+        const [module, name] = this.stack.popSome(2);
         if (typeof module !== 'string' || typeof name !== 'string') {
           throw cursor.malformed('The pickle names a class by something that is no text.');
         }
-        this.push(globalOf(module, name));
+        this.stack.push(globalOf(module, name));
         return;
       }
       case letter('b'):
@@ -143,7 +144,7 @@ export class Machine {
         this.lookUp(cursor.line());
         return;
       case letter('Q'):
-        this.lookUp(this.pop());
+        this.lookUp(this.stack.pop());
         return;
       default:
         cursor.position--;
@@ -175,13 +176,13 @@ export class Machine {
       if (name === nestedFile) this.lookups.push(result);
       else this.opaque.add(result.type);
     }
-    this.push(result);
+    this.stack.push(result);
   }
 
   private lookUp(id: PickleValue): void {
     const object = new PickleObject(persistentType, [id]);
     this.lookups.push(object);
-    this.push(object);
+    this.stack.push(object);
   }
 
   private charge(values: number): void {
@@ -192,13 +193,13 @@ export class Machine {
   }
 
   private build(): void {
-    const [target, state] = this.popSome(2);
+    const [target, state] = this.stack.popSome(2);
     if (target instanceof PickleObject) target.state = state;
-    this.push(target!);
+    this.stack.push(target!);
   }
 
   private append(values: readonly PickleValue[]): void {
-    const target = this.top();
+    const target = this.stack.top();
     if (Array.isArray(target)) for (const value of values) target.push(value);
     else if (target instanceof Set) for (const value of values) target.add(value);
     else if (target instanceof PickleObject) {
@@ -208,7 +209,7 @@ export class Machine {
   }
 
   private put(items: readonly PickleValue[]): void {
-    const target = this.top();
+    const target = this.stack.top();
     if (target instanceof Map) this.setItems(target, items);
     else if (target instanceof PickleObject) {
       target.entries ??= new Map();
@@ -226,36 +227,6 @@ export class Machine {
     const value = this.memo.get(index);
     if (value === undefined) throw this.cursor.malformed(`The pickle recalls ${index}, which it never stored.`);
     return value;
-  }
-
-  private top(): PickleValue {
-    const value = this.stack.at(-1);
-    if (value === undefined) throw this.cursor.malformed("The pickle's stack is empty.");
-    return value;
-  }
-
-  /** The stack is looked up only after the value is there: a mark that is gone back to changes it. */
-  private push(value: PickleValue): void {
-    this.stack.push(value);
-  }
-
-  private pop(): PickleValue {
-    const value = this.top();
-    this.stack.pop();
-    return value;
-  }
-
-  private popSome(count: number): PickleValue[] {
-    if (this.stack.length < count) throw this.cursor.malformed("The pickle's stack is empty.");
-    return this.stack.splice(this.stack.length - count, count);
-  }
-
-  private toMark(): PickleValue[] {
-    const below = this.marks.pop();
-    if (!below) throw this.cursor.malformed('The pickle goes back to a mark that it never set.');
-    const values = this.stack;
-    this.stack = below;
-    return values;
   }
 }
 

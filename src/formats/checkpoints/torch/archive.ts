@@ -3,7 +3,7 @@ import type { ByteSource } from '../../bytes';
 import { crc32 } from '../../crc32';
 import { largestPickle, readPickle } from '../../pickle/pickle';
 import type { PickleValue } from '../../pickle/values';
-import { locateStored, readZip, type ZipEntry } from '../../zip';
+import { locateAllStored, locateStored, readZip, type ZipEntry } from '../../zip';
 import type { StorageRange } from './storage';
 import type { TensorMemory } from './tensor';
 
@@ -32,20 +32,15 @@ export async function readArchive(source: ByteSource): Promise<TorchFile> {
   return { value, opaque, memory: { source, storages } };
 }
 
-/** Headers are small and scattered: so many are read at once. */
-const readTogether = 64;
-
 async function locateStorages(source: ByteSource, folder: string, entries: readonly ZipEntry[]) {
-  const storages = new Map<string, StorageRange>();
   const own = entries.filter(({ name }) => name.startsWith(folder));
-  for (let start = 0; start < own.length; start += readTogether) {
-    const some = own.slice(start, start + readTogether);
-    const offsets = await Promise.all(some.map((entry) => locateStored(source, entry)));
-    for (const [index, { name, size }] of some.entries()) {
-      storages.set(name.slice(folder.length), { offset: offsets[index]!, length: size });
-    }
-  }
-  return storages;
+  const starts = await locateAllStored(source, own);
+  return new Map(
+    own.map((entry): [string, StorageRange] => [
+      entry.name.slice(folder.length),
+      { offset: starts.get(entry)!, length: entry.size },
+    ]),
+  );
 }
 
 /** The archive's one pickle. Torch names its folder after the file, whatever the file is called later. */
