@@ -2,6 +2,7 @@ import type { Preview } from '../src/protocol/model';
 import { element } from './element';
 
 type ImagePreview = Extract<Preview, { kind: 'image' }>;
+type TextPreview = Extract<Preview, { kind: 'text' }>;
 
 /** The image at its own resolution; style sheets scale it with hard pixels. `name` absent: decoration beside a text. */
 export function imageCanvas(image: ImagePreview, name?: string): HTMLCanvasElement {
@@ -62,9 +63,23 @@ export function fullPreview(preview: Preview, name: string): HTMLElement {
       return element(
         'blockquote',
         { class: 'passage', tabindex: 0, role: 'region', 'aria-label': `Text of ${name}` },
-        preview.text,
+        ...tokenSpans(preview),
       );
   }
+}
+
+/** The text, its tokens told apart where they are known; what lies between tokens stays plain. */
+function tokenSpans({ text, tokens = [] }: TextPreview): (HTMLElement | string)[] {
+  const parts: (HTMLElement | string)[] = [];
+  let done = 0;
+  for (const [from, to] of tokens) {
+    // Tokens of one character share its place: it is shown once.
+    if (from < done || to > text.length) continue;
+    if (from > done) parts.push(text.slice(done, from));
+    parts.push(element('span', { class: 'token' }, text.slice(from, to)));
+    done = to;
+  }
+  return [...parts, text.slice(done)];
 }
 
 /** One line of a row or a text, or a thumbnail. */

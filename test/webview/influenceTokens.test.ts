@@ -30,3 +30,26 @@ it('says of a language model what its tokens cost, and of no example a label', a
   expect(complaints).toEqual([]);
   await picture('influence-tokens-dark-420');
 });
+
+it('marks where tokens begin, each character once', async () => {
+  const shown = tokensShown();
+  if (shown.state !== 'shown') throw new Error('nothing is shown');
+  const { result } = shown;
+  const preview = {
+    kind: 'text',
+    text: 'The licence 许 applies',
+    tokens: [
+      [0, 3],
+      [3, 7],
+      [7, 11],
+      [12, 13],
+      [12, 13],
+      [13, 21],
+    ],
+  } as const;
+  const query = { ...result.influence.query, preview };
+  const { page } = await open({ ...shown, result: { ...result, influence: { ...result.influence, query } } });
+  const passage = page.getByRole('region', { name: /^Text of/ }).first();
+  expect(await passage.textContent()).toBe(preview.text);
+  expect(await passage.locator('.token').allTextContents()).toEqual(['The', ' lic', 'ence', '许', ' applies']);
+});

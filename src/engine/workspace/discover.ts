@@ -99,7 +99,7 @@ async function readHead(path: string, files: Files): Promise<Uint8Array | undefi
 /** Text files are told by their names only: what is not called after a split is nobody's data and stays unread. */
 function findTextSplits(entries: readonly FileEntry[], files: Files): FoundSplit[] {
   const hasTokenizer = entries.some(({ name }) => name === 'tokenizer.json');
-  return entries.flatMap(({ name, path }) => {
+  return entries.flatMap(({ name, path }): FoundSplit[] => {
     const isData = textData.test(name) || (hasTokenizer && plainText.test(name));
     const split = isData && !logNames.test(name) ? splitOf(name) : undefined;
     if (split === undefined) return [];

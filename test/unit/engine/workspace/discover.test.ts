@@ -117,6 +117,8 @@ describe('discover', () => {
     put('data/train-images.idx3-ubyte', Uint8Array.of(0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 9));
     put('data/train-labels.idx1-ubyte', Uint8Array.of(0, 0, 8, 1, 0, 0, 0, 1, 4));
     put('data/test-images.idx3-ubyte', 'no IDX at all');
+    put('nets/tokenizer.json', '{}');
+    put('data/notes-train.txt', 'a line');
     const found = await discover(folder, files);
     expect({
       ...found,
@@ -125,6 +127,7 @@ describe('discover', () => {
       logs: found.logs.map(short),
       scripts: found.scripts.map(short),
       classLists: found.classLists.map(short),
+      tokenizers: found.tokenizers.map(short),
       checkpoints: found.checkpoints.map(({ checkpoints }) => checkpoints.map(({ file }) => short(file))),
       splits: found.splits.map(({ name, config }) => [name, ...formatOf(config).paths(config).map(short)]),
     }).toEqual({
@@ -134,10 +137,12 @@ describe('discover', () => {
       logs: ['train_log.csv'],
       scripts: ['train.py'],
       classLists: ['classes.txt'],
+      tokenizers: [join('nets', 'tokenizer.json')],
       checkpoints: [[join('out', 'step-1.safetensors')]],
       splits: [
         ['train', join('data', 'train-images.idx3-ubyte'), join('data', 'train-labels.idx1-ubyte')],
         ['test', join('data', 'my_test_set.jsonl')],
+        ['train', join('data', 'notes-train.txt')],
         ['train', join('data', 'train.csv')],
       ],
       problems: [],

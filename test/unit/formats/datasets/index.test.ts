@@ -21,6 +21,8 @@ interface Golden {
   readonly inputs?: readonly number[];
   /** Default: 1. */
   readonly length?: number;
+  /** Where examples are these and no numbers. */
+  readonly texts?: readonly string[];
 }
 
 const golden: Readonly<Record<string, Golden>> = {
@@ -36,6 +38,7 @@ const golden: Readonly<Record<string, Golden>> = {
     ),
     inputs: [5, 6, 5, 6, 5, 6],
   },
+  text: { name: 'a.txt', content: 'a line\n', texts: ['a line'] },
   jsonl: { name: 'a.jsonl', content: '{"x": [5, 6], "label": 0}\n' },
   npz: written('keras.npz'),
   parquet: written('none.parquet'),
@@ -65,7 +68,7 @@ function written(name: string, golden = name, size?: number): Golden {
 }
 
 test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and by a configuration', async (format) => {
-  const { name, content, inputs = [5, 6], length = 1 } = golden[format]!;
+  const { name, content, inputs = [5, 6], length = 1, texts } = golden[format]!;
   const path = join(folder, name);
   writeFileSync(path, content);
   const config = await describeFile(path, files);
@@ -74,7 +77,8 @@ test.each(Object.keys(datasetFormats))('%s is recognised, opened by itself and b
   expect(datasetFiles(relative, folder, files)).toEqual([path]);
   for (const dataset of [await openDataset(config, '/elsewhere', files), await openDataset(relative, folder, files)]) {
     expect(dataset).toMatchObject({ format, length, files: [path] });
-    expect([...(await dataset.batch([0])).inputs]).toEqual(inputs);
+    if (texts) expect(await dataset.texts!.read(0, 1)).toEqual(texts);
+    else expect([...(await dataset.batch([0])).inputs]).toEqual(inputs);
     expect(await dataset.preview(0)).toHaveProperty('kind');
   }
 });
@@ -85,6 +89,6 @@ test('a missing file is named', async () => {
 });
 
 test('a file of no format is refused', async () => {
-  writeFileSync(join(folder, 'notes.txt'), 'hello');
-  expect(await failureOf(describeFile(join(folder, 'notes.txt'), files))).toMatchObject({ code: 'unsupported-format' });
+  writeFileSync(join(folder, 'notes.md'), 'hello');
+  expect(await failureOf(describeFile(join(folder, 'notes.md'), files))).toMatchObject({ code: 'unsupported-format' });
 });
