@@ -78,10 +78,10 @@ function scores(tasks: readonly FidelityTask[], of: ResultOf): string {
   return markdown(['LDS', ...tasks.map(({ title }) => title)], [...rows, ...published]);
 }
 
-/** By how much SOURCE is ahead; bold where the interval excludes 0. Over queries, and over queries and subsets. */
+/** By how much SOURCE, of one and of three segments, is ahead; bold where the interval excludes 0. In brackets over queries and subsets. */
 function differences(tasks: readonly FidelityTask[], of: ResultOf): string {
   const names = tasks.flatMap((task) => of(task).differences.map(({ name }) => name));
-  const shown = [...new Set(names)].filter((name) => /^SOURCE, \d.*less (?!SOURCE, \d)/.test(name));
+  const shown = [...new Set(names)].filter((name) => /^SOURCE, [13] seg.*less (?!SOURCE, \d)/.test(name));
   const cell = (task: FidelityTask, name: string) => {
     const found = of(task).differences.find((row) => row.name === name);
     return found ? `${interval(found.overQueries, true)} (${bounds(found.overBoth)})` : '';

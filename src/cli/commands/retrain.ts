@@ -64,30 +64,34 @@ export async function retrain(session: CommandSession, folder: string, options: 
     session.say('Nothing was run.');
     return false;
   }
-  const { split, queries, measurement, target } = description;
+  const seed = config.seed ?? 1;
   const facts = {
     ...plan.facts,
-    examples,
-    seed: config.seed ?? 1,
-    command: config.command,
-    split,
-    queries,
-    measurement,
+    ...{ command: config.command, seed, examples, ...description },
+    data: await hashOfData(run, [description.split, ...splits.map((own) => own.split)]),
   };
-  const store = await openOutcomes(out, target === undefined ? facts : { ...facts, target }, description, plan.subsets);
+  const store = await openOutcomes(out, facts, description, plan.subsets);
   const kept = join(run.folder, '.whence');
   await hide(kept);
   const scratch = join(kept, 'retrain', basename(out));
   const failures = await trainAll(session, {
     ...{ run, config, checkpoints, description, examples, store, scratch, parallel },
     subsets: plan.subsets,
-    trainings: trainings(plan.subsets.length, plan.repeats, config.seed ?? 1, plan.paired),
+    trainings: trainings(plan.subsets.length, plan.repeats, seed, plan.paired),
   });
   if (session.call.signal?.aborted) throw new WhenceError('cancelled', 'Cancelled; finished trainings are kept.');
   for (const line of failureLines(failures)) session.say(line);
   if (failures.length > 0) return false;
   session.print(await plan.report(out));
   return true;
+}
+
+/** What the data of some splits hold: outcomes of other data are others. */
+async function hashOfData(run: TrainingRun, names: readonly string[]): Promise<string> {
+  const files = nodeFiles();
+  const paths = run.splits.flatMap((split) => (names.includes(split.name) ? split.files : []));
+  const hashes = await Promise.all(paths.map((path) => files.hashFile(path)));
+  return files.hashBytes([new TextEncoder().encode(hashes.join())]);
 }
 
 /** Keeps version control from seeing what trainings leave. */

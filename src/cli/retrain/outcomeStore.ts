@@ -36,13 +36,17 @@ export async function openOutcomes(
   const at = (name: keyof typeof outcomeFiles) => join(folder, outcomeFiles[name]);
   const write = (path: string, text: string) => files.write(path, [new TextEncoder().encode(text)]);
   await mkdir(folder, { recursive: true });
-  await checkPlan(join(folder, planFile), facts);
-  await write(join(folder, planFile), `${JSON.stringify(facts, null, 2)}\n`);
-  await write(at('description'), `${JSON.stringify(description)}\n`);
   const known = (await files.exists(at('subsets')))
     ? (await readFile(at('subsets'), 'utf8')).trimEnd().split('\n')
     : [];
   const lines = subsets.map((subset) => JSON.stringify(subset));
+  await checkPlan(
+    join(folder, planFile),
+    facts,
+    known.some((line, subset) => lines[subset] !== undefined && line !== lines[subset]),
+  );
+  await write(join(folder, planFile), `${JSON.stringify(facts, null, 2)}\n`);
+  await write(at('description'), `${JSON.stringify(description)}\n`);
   // A smaller plan than before takes nothing away.
   await write(at('subsets'), `${[...lines, ...known.slice(lines.length)].join('\n')}\n`);
   const kept = (await files.exists(at('outcomes'))) ? wholeLines(await readFile(at('outcomes'), 'utf8')) : '';
@@ -64,11 +68,12 @@ function nameOf(subset: number, repeat: number): string {
   return `${subset}-${repeat}`;
 }
 
-async function checkPlan(path: string, facts: PlanFacts): Promise<void> {
+async function checkPlan(path: string, facts: PlanFacts, otherSubsets: boolean): Promise<void> {
   const text = await readFile(path, 'utf8').catch(() => undefined);
   if (text === undefined) return;
   const known = JSON.parse(text) as PlanFacts;
-  const other = Object.keys(facts).filter((key) => JSON.stringify(facts[key]) !== JSON.stringify(known[key]));
+  const differing = Object.keys(facts).filter((key) => JSON.stringify(facts[key]) !== JSON.stringify(known[key]));
+  const other = otherSubsets ? [...differing, 'subsets'] : differing;
   if (other.length === 0) return;
   throw new WhenceError('bad-argument', `The folder holds outcomes of another plan: its ${other.join(', ')} differ.`, {
     file: path,

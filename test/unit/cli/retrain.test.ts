@@ -116,6 +116,12 @@ describe('retraining on halves', () => {
   it('refuses to mix outcomes of another plan into the folder', async () => {
     const { code, stderr } = await whence.run(['retrain', run, ...halves, '--query', 'test:3', '--yes']);
     expect([code, stderr]).toEqual([2, expect.stringContaining('its queries differ')]);
+    const file = join(outcomes(), 'subsets.jsonl');
+    const written = readFileSync(file, 'utf8');
+    writeFileSync(file, written.replace('{"train":[', '{"train":[0,'));
+    const edited = await whence.run(['retrain', run, ...halves, '--yes']);
+    expect([edited.code, edited.stderr]).toEqual([2, expect.stringContaining('its subsets differ')]);
+    writeFileSync(file, written);
   });
 
   it('is what scores are evaluated by: SOURCE foretells it, and better than the gradient dot product', async () => {
@@ -217,7 +223,7 @@ if (process.env.WHENCE_SEED === '2') {
 }
 `;
     const command = `"${process.execPath}" measure.mjs {out}`;
-    const folder = makeRun('shell', { command, subset: 'json', results: 'measured.json', timeout: 3, parallel: 2 });
+    const folder = makeRun('shell', { command, subset: 'json', results: 'measured.json', timeout: 8, parallel: 2 });
     train(folder);
     writeFileSync(join(folder, 'measure.mjs'), script);
     const out = join(folder, 'made here');
@@ -225,7 +231,7 @@ if (process.env.WHENCE_SEED === '2') {
     const { code, stderr } = await whence.run([...args, '--yes']);
     expect([code, stderr]).toEqual([
       1,
-      expect.stringContaining('Subset 1, repeat 0 (seed 2) failed: it took longer than 3 s'),
+      expect.stringContaining('Subset 1, repeat 0 (seed 2) failed: it took longer than 8 s'),
     ]);
     expect(stderr).toContain('| started');
     expect(trainingsAlive(folder)).toEqual([]);
