@@ -41,7 +41,9 @@ export function groupCheckpoints(
   const single = groupBy(runs.filter((own) => own.length === 1).flat(), ({ folder }) => folder);
   for (const [folder, own] of single) {
     const [run, ...others] = groups.filter((group) => group[0]!.folder === folder);
-    if (!run && isDistinct(own)) groups.push(own);
+    // One model of a step is a model.
+    const isModel = own.length === 1 && /\.onnx$/i.test(own[0]!.file);
+    if (!run && isDistinct(own) && !isModel) groups.push(own);
     if (!run || others.length > 0) continue;
     for (const one of own) {
       if (one.state.step !== undefined && run.every(({ step }) => step !== one.step)) run.push(one);

@@ -5,7 +5,9 @@ import type { TrainingState } from '../../formats/trainingState';
 import { toErrorData } from '../../protocol/errors';
 import type { Problem } from '../../protocol/model';
 
-const checkpointNames = /\.(safetensors|bin|pt|pth|ckpt)$/i;
+const checkpointNames = /\.(safetensors|bin|pt|pth|ckpt|pkl)$/i;
+/** An ONNX file is a model, but for one that is called after its step: it tells nothing of training, and is not read here. */
+const onnxCheckpoint = /(?:step|iter|iteration|epoch|checkpoint|ckpt)[-_=. ]?\d+[^/\\]*(?:[\\/][^/\\]+)?\.onnx$/i;
 /** One file stands for all shards. */
 const shardIndexNames = /\.(safetensors|bin)\.index\.json$/i;
 const shardNames = /-\d+-of-\d+\./;
@@ -28,6 +30,7 @@ export async function findCheckpointFiles(
   const problems: Problem[] = [];
   const others: string[] = [];
   for (const { path, name } of entries) {
+    if (onnxCheckpoint.test(path)) checkpoints.push({ file: path, state: {} });
     if (!mayBeCheckpoint(name)) continue;
     try {
       const source = await files.open(path);
@@ -41,7 +44,7 @@ export async function findCheckpointFiles(
       problems.push({ severity: 'warning', message, file: path, mend: 'Allow reading the file, or remove it.' });
     }
   }
-  const named = others.filter((path) => !/\.bin$/i.test(path));
+  const named = others.filter((path) => !/\.(bin|pkl)$/i.test(path));
   if (checkpoints.length === 0 && named.length > 0) {
     const message = `${named.length} files are named like checkpoints, and hold no weights that Whence can read.`;
     const mend = "Save weights with torch.save(model.state_dict(), f'checkpoints/step-{step}.pt').";

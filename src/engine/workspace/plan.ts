@@ -59,7 +59,9 @@ export async function planRuns(
   answers?: ReadonlyMap<string, StatedOptimizer>,
 ): Promise<RunPlan[]> {
   const open = await uncovered(found, files);
-  const homes = open.map((group) => homeOf(group, found.folder, found.models, files));
+  const weights = new Set(found.checkpoints.flatMap(({ checkpoints }) => checkpoints.map(({ file }) => file)));
+  const models = found.models.filter((path) => !weights.has(path));
+  const homes = open.map((group) => homeOf(group, found.folder, models, files));
   // Runs that share a model each keep their configuration with their own checkpoints.
   const folders = open.map((group, index) =>
     homes.filter((home) => home === homes[index]).length > 1 ? ownFolder(group, files) : homes[index]!,
@@ -70,13 +72,17 @@ export async function planRuns(
     throwIfCancelled(signal);
     const folder = folders[index]!;
     const near = placesNear(folder, taken, found.folder, files);
-    plans.push(await planRun(group, folder, near, found, files, answers?.get(files.join(folder, 'whence.json'))));
+    const { file } = group.checkpoints.at(-1)!;
+    // A model among the checkpoints is the last of them.
+    const own = /\.onnx$/i.test(file) ? [file] : near(models, String);
+    plans.push(await planRun(group, own, folder, near, found, files, answers?.get(files.join(folder, 'whence.json'))));
   }
   return plans;
 }
 
 async function planRun(
   group: CheckpointGroup,
+  models: readonly string[],
   folder: string,
   near: Near,
   found: Discovery,
@@ -84,7 +90,7 @@ async function planRun(
   answer: StatedOptimizer | undefined,
 ): Promise<RunPlan> {
   const problems: Problem[] = [];
-  const { model, input, inputDims, isTokens } = await chooseModel(near(found.models, String), group, files, problems);
+  const { model, input, inputDims, isTokens } = await chooseModel(models, group, files, problems);
   const script = await chooseScript(near(found.scripts, String, true), files);
   const card = await readModelCard(files.dirname(group.checkpoints.at(-1)!.file), group.folder, files);
   const listed = await readClassList(near(found.classLists, String, true)[0], files);
