@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createEngine, type EngineHandlers } from '../../../../src/engine/engine';
 import { range } from '../../../../src/engine/network/examples';
+import { readSafetensors } from '../../../../src/formats/checkpoints/safetensors';
 import { readNpy } from '../../../../src/formats/npy';
+import { readFloat32 } from '../../../../src/formats/tensor';
+import { nodeFiles } from '../../../../src/worker/nodeFiles';
 import { failure } from '../../../support/failure';
 import { relativeError } from '../../../support/statistics';
 import { quietContext, testHost } from '../../../support/testHost';
@@ -55,6 +58,18 @@ describe('measure', () => {
     await writeFile(early.config, JSON.stringify({ ...config, checkpoints, segments: 1 }));
     expect(await engine.measure({ ...request, config: early.config }, quietContext())).toEqual(first);
   });
+
+  test.each(['binary', 'absolute', 'smoothed', 'weighted', 'custom', 'next-token', 'tagging', 'mixed'])(
+    "is PyTorch's loss of every kind (%s)",
+    async (name) => {
+      const { folder, config } = owned(await copyRun(`test/fixtures/losses/${name}`));
+      const { tensors } = await readSafetensors(await nodeFiles().open(join(folder, 'expected.safetensors')));
+      const train = range(0, 12).map((index) => ({ split: 'train', index }));
+      const request = { config, queries: train, measurement: { kind: 'loss' } } as const;
+      const { values } = await engine.measure(request, quietContext());
+      expect(relativeError(values, await readFloat32(tensors.get('losses')!))).toBeLessThan(1e-5);
+    },
+  );
 
   test('refuses a checkpoint of another network, and queries of two splits', async () => {
     const tiny = owned(await makeTinyRun());
