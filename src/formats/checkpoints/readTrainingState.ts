@@ -16,8 +16,10 @@ export async function readTrainingState(path: string, files: Files, order?: read
   const source = await files.open(path);
   const { tensors, state } = await openCheckpoint(source, files);
   const format = await recogniseCheckpoint(source);
-  const isOrdered = format?.name.startsWith('torch') ?? false;
-  const ordered = isOrdered ? tensors : order && inOrderOf(tensors, order);
-  const moved = { tensors: ordered ?? tensors, inModelOrder: ordered !== undefined };
-  return { ...state, ...(await readTrainerFolder(path, files, moved)) };
+  const inModelOrder = format?.name.startsWith('torch') ?? false;
+  const beside = await readTrainerFolder(path, files, { tensors, inModelOrder });
+  const isNamed = beside?.optimizer?.groups.every(({ parameters }) => parameters) ?? true;
+  const ordered = isNamed || inModelOrder || !order ? undefined : inOrderOf(tensors, order);
+  const named = ordered && (await readTrainerFolder(path, files, { tensors: ordered, inModelOrder: true }));
+  return { ...state, ...(named ?? beside) };
 }
