@@ -15,6 +15,8 @@ import type { DropdownChoice } from './ui';
 
 export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'source', label: 'SOURCE' },
+  { value: 'fast-source', label: 'FAST-SOURCE' },
+  { value: 'source-elementwise', label: "SOURCE, the paper's form for Adam" },
   { value: 'influence-functions', label: 'Influence functions' },
   { value: 'tracin', label: 'TracIn' },
   { value: 'trak', label: 'TRAK' },
@@ -153,6 +155,10 @@ export function methodMeaning({ influence }: InfluenceResult): string {
   switch (influence.method) {
     case 'source':
       return `SOURCE follows training itself, in ${influence.segments.length} ${influence.segments.length === 1 ? 'segment' : 'segments'}.`;
+    case 'fast-source':
+      return `FAST-SOURCE follows training with one look at each of ${influence.segments.length} ${influence.segments.length === 1 ? 'segment' : 'segments'}, at its mean weights.`;
+    case 'source-elementwise':
+      return "The paper's form for Adam treats every weight by itself; it is here to be compared with SOURCE.";
     case 'influence-functions':
       return 'Influence functions look at the last checkpoint alone.';
     case 'tracin':

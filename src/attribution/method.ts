@@ -18,6 +18,11 @@ export interface MethodSegment {
   readonly curvature: readonly number[];
   /** Whether training's own dynamics are meant: the curvature in the optimizer's coordinates (Adam's, parameter groups'), with weight decay. */
   readonly dynamics?: boolean;
+  /**
+   * Instead of `propagate`: what becomes of the query element by element, in the parameters' own coordinates, as functions of an
+   * element's optimizer step times its curvature. What is `lost` goes on to `respond`, what is `left` to the segment before.
+   */
+  readonly elements?: { lost(rate: number): number; left(rate: number): number };
   readonly respond: MatrixFunction;
   /** Absent: this segment hands the query on as it is. */
   readonly propagate?: MatrixFunction;
@@ -39,6 +44,10 @@ export interface RunFacts {
 /** A method is a list of segments with two linear operators each. */
 export interface Method {
   readonly name: SegmentedMethodName;
+  /** Whether its checkpoints are one a segment, of the mean of the weights of the segment's own. */
+  readonly averaged?: true;
+  /** Whether it says nothing of a run that was not trained by Adam. */
+  readonly forAdam?: true;
   plan(run: RunFacts): readonly MethodSegment[];
 }
 

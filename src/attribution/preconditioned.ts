@@ -30,6 +30,7 @@ export class QueryWalk {
    * query turns more easily than all examples. `last` says that no segment comes after.
    */
   async step(method: MethodSegment, factor: EkfacFactor | undefined, last: boolean): Promise<Matrix> {
+    if (method.elements && factor?.elements) return this.stepByElements(method, factor, last);
     const { current, site } = this;
     const anew = current === undefined || method.queryCheckpoint !== undefined;
     const values: Matrix = anew
@@ -42,6 +43,28 @@ export class QueryWalk {
     const responded = scaled(values, method.respond(eigenvalues, factor?.decay));
     return isRankOne(site) || !basis ? responded : pulledBack(this.algebra, responded, basis);
   }
+
+  /** The same where the optimizer acts element by element: the query stays in the parameters' own coordinates. */
+  private async stepByElements(method: MethodSegment, factor: EkfacFactor, last: boolean): Promise<Matrix> {
+    const { current, algebra, site } = this;
+    const values = current?.values ?? (await enter(algebra, site, this.queriesAt(method.queryCheckpoint), undefined));
+    const rates = await elementRates(algebra, factor);
+    this.current = last ? undefined : { values: scaled(values, rates.map(method.elements!.left)), basis: undefined };
+    const lost = await change(algebra, scaled(values, rates.map(method.elements!.lost)), undefined, factor);
+    const responded = scaled(lost, method.respond(factor.eigenvalues, factor.decay));
+    return isRankOne(site) ? responded : pulledBack(algebra, responded, factor);
+  }
+}
+
+/** `P ∘ diag(H)` and weight decay, [outputs, inputs]: `diag(H) = (V_S ∘ V_S)ᵀ Λ (V_A ∘ V_A)`. */
+async function elementRates(algebra: Algebra, factor: EkfacFactor): Promise<Float32Array> {
+  const { activation, gradient, eigenvalues } = factor;
+  const squares = ({ size, vectors }: Basis): Matrix => ({ dims: [size, size], values: vectors.map((v) => v * v) });
+  const spread = { dims: [gradient.size, activation.size], values: eigenvalues };
+  const rows = await algebra.multiply(transposed(squares(gradient)), spread);
+  const { values } = await algebra.multiply(rows, squares(activation));
+  const { steps, decay } = factor.elements!;
+  return values.map((h, i) => h * steps[i]! + decay[i]!);
 }
 
 /** Queries in a factor's coordinates: `V_S G V_Aᵀ`. */

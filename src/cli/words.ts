@@ -75,6 +75,8 @@ function measuredAt({ target, token }: Influence['measurement'], classes: readon
 
 export const methodNames: Readonly<Record<MethodName, string>> = {
   source: 'SOURCE',
+  'fast-source': 'FAST-SOURCE',
+  'source-elementwise': "SOURCE, the paper's form for Adam",
   'influence-functions': 'EK-FAC influence functions',
   tracin: 'TracIn',
   trak: 'TRAK',

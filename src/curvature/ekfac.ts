@@ -31,6 +31,8 @@ export interface EkfacFactor extends Eigenbasis {
   readonly eigenvalues: Float32Array;
   /** Where the curvature is that of an optimizer with weight decay: what this adds to each eigenvalue. */
   readonly decay?: Decay;
+  /** Where an optimizer is taken element by element, [outputs, inputs] each: the factor of the gradient, and the rate of weight decay. */
+  readonly elements?: { readonly steps: Float32Array; readonly decay: Float32Array };
 }
 
 /** A number, or `rows[i] columns[j]` for the coordinate (i, j) of a site [outputs, inputs]. */

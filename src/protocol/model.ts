@@ -121,7 +121,13 @@ export type LossKind =
   | 'custom';
 export type MeasurementKind = 'margin' | 'loss' | 'logit';
 /** Methods of segments with operators on the query's gradient. */
-export type SegmentedMethodName = 'source' | 'influence-functions' | 'tracin' | 'gradient-dot';
+export type SegmentedMethodName =
+  | 'source'
+  | 'fast-source'
+  | 'source-elementwise'
+  | 'influence-functions'
+  | 'tracin'
+  | 'gradient-dot';
 /** Methods that compare two examples otherwise. */
 export type DirectMethodName = 'trak' | 'gradient-cosine' | 'representation-similarity' | 'exact-unrolling';
 export type MethodName = SegmentedMethodName | DirectMethodName;

@@ -47,6 +47,18 @@ export class Dynamics {
     return { rows, columns: columns.map((scale, column) => scale * roots[column]!) };
   }
 
+  /** The same element by element: `P = D²`, the rate of weight decay, and what L2 adds to the curvature itself. */
+  elements(site: number, { rows, columns }: Rescaling): Pick<EkfacFactor, 'elements' | 'decay'> {
+    const { rates, decays } = this.sites[site]!;
+    const isL2 = this.run.optimizer.kind !== 'adamw';
+    const width = columns.length;
+    const each = (value: (row: number, column: number) => number) =>
+      Float32Array.from({ length: rows.length * width }, (_, i) => value(Math.floor(i / width), i % width));
+    const steps = each((row, column) => (rows[row]! * columns[column]!) ** 2);
+    const decay = each((row, column) => decays[column]! * (isL2 ? steps[row * width + column]! : rates[column]!));
+    return { elements: { steps, decay }, decay: isL2 ? decays[0]! : 0 };
+  }
+
   /** What weight decay adds to a factor's eigenvalues. */
   decay(site: number, { activation, gradient }: EkfacFactor): Decay {
     const { rates, decays } = this.sites[site]!;

@@ -55,7 +55,8 @@ export class Fit {
 
   /** Makes sure that the factors of each group of checkpoints are stored. */
   async prepare(groups: readonly CurvatureGroup[], task: Task): Promise<void> {
-    await this.rescalings.prepare(groups, this.sites, task);
+    const rescaled = groups.filter(({ dynamics, elements }) => dynamics || elements);
+    await this.rescalings.prepare(rescaled.map(underOptimizer), this.sites, task);
     const wanted: { group: CurvatureGroup; sites: number[] }[] = [];
     for (const group of groups.filter((one) => !this.complete.has(groupId(one)))) {
       const sites: number[] = [];
@@ -108,6 +109,14 @@ export class Fit {
     const basis = values && (await this.bases.eigenbasis(site, values.ids, this.rescalings.of(group).get(site)));
     if (!basis) return undefined;
     const factor = { ...basis, eigenvalues: values.eigenvalues };
-    return group.dynamics ? { ...factor, decay: this.dynamics.decay(site, factor) } : factor;
+    if (group.dynamics) return { ...factor, decay: this.dynamics.decay(site, factor) };
+    if (!group.elements) return factor;
+    const rescaling = this.rescalings.of(underOptimizer(group)).get(site);
+    return rescaling ? { ...factor, ...this.dynamics.elements(site, rescaling) } : factor;
   }
+}
+
+/** The same checkpoints in the optimizer's own coordinates. */
+function underOptimizer({ checkpoints }: CurvatureGroup): CurvatureGroup {
+  return { checkpoints, dynamics: true };
 }

@@ -3,6 +3,8 @@ export interface CurvatureGroup {
   readonly checkpoints: readonly number[];
   /** Whether in the optimizer's own coordinates, with its weight decay, rather than the parameters'. */
   readonly dynamics: boolean;
+  /** Whether factors should hold what the optimizer does element by element; not together with `dynamics`. */
+  readonly elements?: boolean;
 }
 
 /** Tells the groups of a run apart. */

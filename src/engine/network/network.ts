@@ -22,7 +22,7 @@ import { type ModelBatch, type ModelExamples, range } from './examples';
 import { batchFeeds, scaleFeeds } from './feeds';
 import { withFrozen } from './frozen';
 import { affordableBatch, subjectOf } from './subject';
-import { bind, bindingProblems, loadCompanions, loadOutputScales, loadWeights } from './weights';
+import { bind, bindingProblems, loadCompanions, loadOutputScales, loadWeights, meanWeights } from './weights';
 
 /** Where gradients run, and why there. */
 export interface Device {
@@ -35,8 +35,8 @@ export interface Device {
  * and the weights of every checkpoint.
  */
 export class Network {
-  private readonly sessions = new Map<string, Promise<Session>>();
-  private readonly subjects = new Map<number, Promise<Subject>>();
+  private readonly sessions: Map<string, Promise<Session>>;
+  private readonly subjects: Map<number, Promise<Subject>>;
 
   private chosen: Promise<Device> | undefined;
 
@@ -48,7 +48,11 @@ export class Network {
     private readonly probe: ModelExamples,
     /** How the memory that the run may take is divided. */
     readonly memory: MemoryBudget,
+    /** For a network at means of another one's checkpoints: that one, and which of them each is of. */
+    private readonly means?: { readonly of: Network; readonly groups: readonly (readonly number[])[] },
   ) {
+    this.sessions = means?.of.sessions ?? new Map();
+    this.subjects = means?.of.subjects ?? new Map();
     this.subjects.set(training.batch, Promise.resolve(training));
   }
 
@@ -64,8 +68,15 @@ export class Network {
     return new Network(ready, host, binding, training, train, memory);
   }
 
+  /** The same network and sessions, its checkpoints being the means of some of this one's: `groups[i]` makes checkpoint i. */
+  averaged(groups: readonly (readonly number[])[]): Network {
+    const { run, host, binding, training, probe, memory } = this;
+    return new Network(run, host, binding, training, probe, memory, { of: this, groups });
+  }
+
   /** The device that gradients run on: compared with the CPU on this very graph when it is first wanted. */
   device(): Promise<Device> {
+    if (this.means) return this.means.of.device();
     if (!this.chosen) {
       this.chosen = this.chooseDevice();
       // What failed may be mended: another device named, another export.
@@ -179,6 +190,7 @@ export class Network {
 
   /** A checkpoint's weights as the graph's inputs, and the scales of normalisations that are folded into some. */
   weights(checkpoint: number): Promise<Feeds> {
+    if (this.means) return meanWeights(this.means.groups[checkpoint]!, (one) => this.means!.of.weights(one));
     return this.weightsFrom(this.run.checkpoints[checkpoint]!);
   }
 

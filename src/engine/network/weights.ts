@@ -117,6 +117,29 @@ export async function loadCompanions(
   return feeds;
 }
 
+/** The mean over several checkpoints of what each feeds; what is not float32 is of the last. */
+export async function meanWeights(
+  checkpoints: readonly number[],
+  weights: (checkpoint: number) => Promise<Feeds>,
+): Promise<Feeds> {
+  const sums = new Map<string, Float64Array>();
+  let last: Feeds = {};
+  for (const checkpoint of checkpoints) {
+    last = await weights(checkpoint);
+    for (const [name, { dtype, data }] of Object.entries(last)) {
+      if (dtype !== 'float32') continue;
+      const sum = sums.get(name) ?? new Float64Array(data.length);
+      for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + Number(data[i]) / checkpoints.length;
+      sums.set(name, sum);
+    }
+  }
+  const means = Object.entries(last).map(([name, tensor]): [string, Tensor] => {
+    const sum = sums.get(name);
+    return [name, sum ? { dtype: 'float32', dims: tensor.dims, data: Float32Array.from(sum) } : tensor];
+  });
+  return Object.fromEntries(means);
+}
+
 async function readerAt(run: OpenRun, host: EngineHost, checkpoint: number): Promise<ReadValues> {
   const { file } = run.checkpoints[checkpoint]!;
   const { tensors } = await openCheckpoint(await host.files.open(file), host.files);

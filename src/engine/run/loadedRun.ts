@@ -83,7 +83,7 @@ async function load(path: string, host: EngineHost, segments?: RunConfig['segmen
     run,
     network,
     store,
-    attribution: new Attribution(run, host, network, stages),
+    attribution: new Attribution(run, host, network, stages, store),
     training: trainingSet(stages),
     examples: (split) => stages.find((stage) => stage.split === split)?.train ?? named(run, splits, split),
     async release() {

@@ -1,4 +1,5 @@
-import { isSegmented } from '../../attribution/methods';
+import type { Method } from '../../attribution/method';
+import { isSegmented, methods } from '../../attribution/methods';
 import type { SiteQueries } from '../../attribution/preconditioned';
 import { type CurvedSegment, type ScoredSegment, scoreQueries } from '../../attribution/scores';
 import { Algebra } from '../../curvature/algebra';
@@ -10,7 +11,9 @@ import { factorBytes, queryBytes } from '../memoryBudget';
 import { type ModelExamples, range } from '../network/examples';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
+import type { Store } from '../store';
 import type { Task } from '../task';
+import { averagedStage } from './averagedStage';
 import { type DirectScorer, type DirectScorers, directScorers, ownScores } from './directScores';
 import { queryGradients } from './queryGradients';
 import { type LoadedStage, StageScores } from './stageScores';
@@ -39,14 +42,17 @@ export class Attribution {
   private algebra: Promise<Algebra> | undefined;
   private readonly direct: DirectScorers;
   private readonly stages: readonly StageScores[];
+  private readonly averaged: readonly StageScores[];
 
   constructor(
     private readonly run: OpenRun,
     host: EngineHost,
     private readonly network: Network,
     stages: readonly LoadedStage[],
+    store: Store,
   ) {
     this.stages = stages.map((stage) => new StageScores(stage));
+    this.averaged = stages.map((stage) => new StageScores(averagedStage(stage, host, store)));
     this.direct = directScorers(run, host, network, stages.at(-1)!.train, this);
   }
 
@@ -62,8 +68,20 @@ export class Attribution {
     sites: readonly number[] = range(0, this.network.sites.length),
   ): Promise<readonly CurvedSegment[]> {
     const all: CurvedSegment[] = [];
-    for (const stage of this.stages) all.push(...(await stage.segments(method, task, sites)));
+    for (const stage of this.stagesOf(method)) all.push(...(await stage.segments(method, task, sites)));
     return all;
+  }
+
+  private stagesOf(name: SegmentedMethodName): readonly StageScores[] {
+    const method: Method = methods[name];
+    if (!method.forAdam || this.stages.every(({ isAdam }) => isAdam))
+      return method.averaged ? this.averaged : this.stages;
+    throw this.refused(name, 'is for trainings by Adam, which this is not');
+  }
+
+  private refused(name: MethodName, why: string): WhenceError {
+    const mend = 'Choose source, which follows every training.';
+    return new WhenceError('bad-argument', `The method ${name} ${why}.`, { file: this.run.path, mend });
   }
 
   /** Sites in parts, so that a part's factors and its share of a query fit into memory. */
@@ -132,10 +150,11 @@ export class Attribution {
   /** `Σ_ℓ mean_c g_iᵀ respond_ℓ(H) g_i / N` [examples]: how much each example's own training moved its own loss. */
   async selfInfluence(task: Task, method: MethodName = 'source'): Promise<Float64Array> {
     if (!isSegmented(method)) return ownScores(method, this.directOf(method), task);
+    if (method === 'source-elementwise') throw this.refused(method, 'has no influence of an example on itself');
     const total = new Float64Array(this.examples);
     await this.eachPart(method, task, async ({ part, segments }, algebra) => {
       let first = 0;
-      for (const [index, stage] of this.stages.entries()) {
+      for (const [index, stage] of this.stagesOf(method).entries()) {
         addAt(total, await stage.selfScores(part, segments[index]!, algebra, task), first);
         first += stage.examples;
       }
@@ -152,10 +171,7 @@ export class Attribution {
 
   private directOf(method: keyof DirectScorers): DirectScorer {
     if (this.stages.length === 1) return this.direct[method];
-    throw new WhenceError('bad-argument', `The method ${method} does not know of stages.`, {
-      file: this.run.path,
-      mend: 'Choose source, influence-functions, tracin or gradient-dot for a run of several stages.',
-    });
+    throw this.refused(method, 'does not know of stages');
   }
 
   /** Works on one part of the sites after the other; sessions of one among several are let go behind it. */
@@ -165,21 +181,22 @@ export class Attribution {
     work: (part: ScoredPart, algebra: Algebra) => Promise<void>,
   ): Promise<void> {
     await this.segments(method, task);
+    const stages = this.stagesOf(method);
     const scored: ScoredPart[] = [];
     for (const part of this.parts()) {
       const segments: (readonly ScoredSegment[])[] = [];
-      for (const stage of this.stages) segments.push(await stage.scored(method, part, task));
+      for (const stage of stages) segments.push(await stage.scored(method, part, task));
       scored.push({ part, segments });
     }
     for (const { part, segments } of scored) {
-      for (const [index, stage] of this.stages.entries()) task.expect(stage.steps(part, segments[index]!));
+      for (const [index, stage] of stages.entries()) task.expect(stage.steps(part, segments[index]!));
     }
     this.algebra ??= this.openAlgebra();
     for (const own of scored) {
       await work(own, await this.algebra);
       if (scored.length === 1) continue;
       await this.network.closePart(own.part);
-      for (const stage of this.stages) await stage.closePart(own.part);
+      for (const stage of stages) await stage.closePart(own.part);
     }
   }
 

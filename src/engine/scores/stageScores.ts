@@ -35,6 +35,10 @@ export class StageScores {
     return this.stage.train.length;
   }
 
+  get isAdam(): boolean {
+    return this.stage.run.optimizer.kind !== 'sgd';
+  }
+
   /** Segments with their curvature for some sites; what is not stored yet is fitted. */
   async segments(method: SegmentedMethodName, task: Task, sites: readonly number[]): Promise<readonly CurvedSegment[]> {
     const { fit } = this.stage;
@@ -109,6 +113,6 @@ export class StageScores {
 }
 
 /** What a method's segment takes its curvature over; undefined for the identity. */
-function groupOf({ curvature, dynamics = false }: MethodSegment): CurvatureGroup | undefined {
-  return curvature.length > 0 ? { checkpoints: curvature, dynamics } : undefined;
+function groupOf({ curvature, dynamics = false, elements }: MethodSegment): CurvatureGroup | undefined {
+  return curvature.length > 0 ? { checkpoints: curvature, dynamics, elements: elements !== undefined } : undefined;
 }

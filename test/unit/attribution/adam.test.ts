@@ -13,6 +13,31 @@ const asSgd = (config: Record<string, unknown>) => {
   return { ...config, optimizer: { kind: 'sgd', learningRate, weightDecay } };
 };
 
+test("the paper's form is refused to runs of SGD", async () => {
+  const run = await openFixture('adam/adam-1', asSgd);
+  try {
+    await expect(marginScores(run.loaded, 'source-elementwise')).rejects.toThrow('for trainings by Adam');
+  } finally {
+    await closeFixture(run);
+  }
+});
+
+test('a batch size is asked for where nothing tells the second moments', async () => {
+  const run = await openFixture('adam/adam-1', (config) => ({
+    ...config,
+    optimizer: { kind: 'adam', learningRate: 0.003 },
+  }));
+  try {
+    await expect(marginScores(run.loaded, 'source')).rejects.toMatchObject({
+      code: 'config-invalid',
+      details: { place: 'optimizer.batchSize' },
+    });
+    await expect(marginScores(run.loaded, 'influence-functions')).resolves.toHaveLength(1200);
+  } finally {
+    await closeFixture(run);
+  }
+});
+
 describe.for(runs)('%s', (name) => {
   test('is told by SOURCE in rescaled coordinates, without the optimizer having been kept', async () => {
     const run = await openFixture(`adam/${name}`);
@@ -38,6 +63,23 @@ describe.for(runs)('%s', (name) => {
       console.log(`${name} rescaled, state kept ${r.toFixed(3)}`);
       expect(relativeError(scores, await goldenArray(run.folder, 'rescaled-state'))).toBeLessThanOrEqual(1e-4);
       expect(r).toBeGreaterThanOrEqual(0.9);
+    } finally {
+      await closeFixture(run);
+    }
+  });
+
+  test("is told worse by the paper's form", async () => {
+    const run = await openFixture(`adam/${name}`);
+    try {
+      const scores = await marginScores(run.loaded, 'source-elementwise');
+      const exact = await goldenArray(run.folder, 'exact');
+      // It divides by the curvature of directions that have none but float32's noise, which shows.
+      const paper = await goldenArray(run.folder, 'paper');
+      expect(relativeError(scores, paper)).toBeLessThanOrEqual(1e-2);
+      expect(pearson(scores, paper)).toBeGreaterThan(0.9999);
+      const rescaled = pearson(await goldenArray(run.folder, 'rescaled'), exact);
+      console.log(`${name} by the paper's form ${pearson(scores, exact).toFixed(3)}`);
+      expect(pearson(scores, exact)).toBeLessThan(rescaled - 0.02);
     } finally {
       await closeFixture(run);
     }

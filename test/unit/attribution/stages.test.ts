@@ -32,6 +32,14 @@ describe.for(runs)('%s', (name) => {
     expect(Math.min(...r)).toBeGreaterThanOrEqual(0.85);
   });
 
+  test('is told by one look at each segment as well', async () => {
+    const scores = await marginScores(run.loaded, 'fast-source');
+    expect(relativeError(scores, await goldenArray(run.folder, 'fast-source'))).toBeLessThanOrEqual(1e-4);
+    const both = await goldenArray(run.folder, 'source');
+    expect(relativeError(scores, both)).toBeGreaterThan(1e-4);
+    expect(pearson(scores, both)).toBeGreaterThan(0.98);
+  });
+
   test('answers with examples of both', async () => {
     const engine = createEngine(await testHost());
     const config = run.loaded.run.path;
