@@ -6,8 +6,6 @@ export interface TokenBlock {
   readonly ids: Int32Array;
   readonly from: number;
   readonly to: number;
-  /** Of those tokens that stand for text. */
-  readonly spans: readonly (readonly [number, number])[];
 }
 
 /** Tokens of texts end to end: 12 bytes a token. */
@@ -49,18 +47,22 @@ export class JoinedTokens {
   }
 
   blocks(): TokenBlock[] {
-    const { blockLength: length, starts, ends } = this;
+    const { blockLength: length } = this;
     return Array.from({ length: Math.floor(this.used / length) }, (_, block) => {
       const first = block * length;
-      const inText = Array.from({ length }, (__, token) => first + token).filter((at) => ends[at]! > starts[at]!);
-      const from = starts[inText[0] ?? first]!;
-      return {
-        ids: this.ids.subarray(first, first + length),
-        from,
-        to: Math.max(from, ends[inText.at(-1) ?? first]!),
-        spans: inText.map((at) => [starts[at]!, ends[at]!] as const),
-      };
+      const spans = this.spans(block);
+      const from = spans[0]?.[0] ?? this.starts[first]!;
+      return { ids: this.ids.subarray(first, first + length), from, to: Math.max(from, spans.at(-1)?.[1] ?? from) };
     });
+  }
+
+  /** Spans of those tokens of a block that stand for text. */
+  spans(block: number): (readonly [number, number])[] {
+    const first = block * this.blockLength;
+    return Array.from(
+      { length: this.blockLength },
+      (_, token) => [this.starts[first + token]!, this.ends[first + token]!] as const,
+    ).filter(([start, end]) => end > start);
   }
 
   /** Units [from, to) of all texts. */

@@ -52,8 +52,8 @@ export async function tokenBlocks(
     indexAtLine: (line) => lastFrom(places, line),
     async preview(at) {
       checkIndices([at], blocks.length, file);
-      const { from, to, spans } = blocks[at]!;
-      return preview(await tokens.text(texts, from, to), from, spans);
+      const { from, to } = blocks[at]!;
+      return preview(await tokens.text(texts, from, to), from, tokens.spans(at));
     },
   };
   return withArrays(described, [{ name: 'input_ids', dims: [length], values }]);

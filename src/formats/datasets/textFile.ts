@@ -9,7 +9,7 @@ import { noNumbers, textPreview } from './textColumn';
 /** Texts that `datasets` hands on at a time, whose tokens are put end to end in training scripts. */
 const mappedLines = 1000;
 /** A text that is tokenized as a whole is in memory as one. */
-const largestWhole = 64 * 2 ** 20;
+const largestWhole = 32 * 2 ** 20;
 const defaultBlock = 1024;
 
 type TextConfig = DatasetConfig<'text'>;
