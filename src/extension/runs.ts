@@ -10,7 +10,7 @@ const nothing: WorkspaceReport = { runs: [], proposals: [], problems: [] };
 
 /** Changes of these mean that runs, or what their scores depend on, may be others now. Globs do not nest braces. */
 const watched =
-  '**/{whence.json,trainer_state.json,training_args.bin,*.ckpt,*.safetensors,*.pt,*.pth,*.onnx,*.csv,*.jsonl,*.idx,*-ubyte,*-ubyte.gz}';
+  '**/{whence.json,trainer_state.json,*.bin,*.ckpt,*.safetensors,*.pt,*.pth,*.onnx,*.csv,*.jsonl,*.idx,*-ubyte,*-ubyte.gz}';
 
 /** The engine keeps factors in folders of this name; they are its own doing. */
 const store = /[\\/]\.whence[\\/]/;

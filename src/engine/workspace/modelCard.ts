@@ -27,6 +27,7 @@ export async function readModelCard(beside: string, folder: string, files: Files
 function lossOf(architecture: string, problem: unknown): ModelCard['loss'] {
   if (/(ForCausalLM|LMHeadModel)$/.test(architecture)) return 'next-token';
   if (problem === 'regression') return 'squared-error';
+  if (problem === 'multi_label_classification') return undefined;
   return /For(Sequence|Token|Image|Audio)Classification$/.test(architecture) ? 'cross-entropy' : undefined;
 }
 

@@ -126,6 +126,25 @@ describe.each(names)('the run of %s', (name) => {
   });
 });
 
+test('a whence.json that says otherwise than the checkpoints is followed, and underlined', async () => {
+  const text = (await readFile(configOf('loop'), 'utf8')).replace(
+    '{ "kind": "adamw" }',
+    '{ "kind": "adamw", "weightDecay": 0.2, "learningRate": 0.5 }',
+  );
+  const problems = await engine.validate({ config: configOf('loop'), text }, quietContext());
+  expect(problems.map(({ severity }) => severity)).toEqual(['warning', 'warning']);
+  const messages = problems.map(({ message }) => message).join('\n');
+  expect(messages).toContain('weight decay 0.2, not 0.05');
+  expect(messages).toContain('other learning rates than the constant 0.5');
+  const places = problems.map(({ range }) => text.slice(range!.offset, range!.offset + range!.length));
+  for (const place of places) expect(place).toContain('"weightDecay": 0.2');
+  const own = await engine.validate(
+    { config: configOf('loop'), text: await readFile(configOf('loop'), 'utf8') },
+    quietContext(),
+  );
+  expect(own).toEqual([]);
+});
+
 test("scores of an Adam run go stale with the optimizer's state and with the logged rates, those of others stay", async () => {
   const hash = (name: string) => engine.hash({ config: configOf(name), method: 'source' }, quietContext());
   const before = { trainer: await hash('trainer'), loop: await hash('loop') };
