@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { copyFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bundle, bundleFile } from '../../support/bundle';
 
 const root = join(import.meta.dirname, '../../..');
 const serve = `import { connect } from './src/protocol/connection';
@@ -27,14 +27,9 @@ let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-cli-'));
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
-  const common = { bundle: true, platform: 'node', format: 'esm', logLevel: 'silent' } as const;
-  const banner = {
-    js: "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);",
-  };
   for (const [name, contents] of Object.entries(workers)) {
-    const place = join(folder, name);
-    buildSync({ ...common, banner, entryPoints: [join(root, 'src/cli/main.ts')], outfile: join(place, 'cli.mjs') });
-    buildSync({ ...common, stdin: { contents, resolveDir: root, loader: 'ts' }, outfile: join(place, 'worker.mjs') });
+    bundleFile(join(folder, name, 'cli.mjs'), 'src/cli/main.ts');
+    bundle(join(folder, name, 'worker.mjs'), contents);
   }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -74,6 +69,11 @@ describe('usage', () => {
       ['attribute', '--query', 'test:1', '--top', '0'],
       ['attribute', '--query', 'test:1', '--method', 'guess'],
       ['scores', '--queries', 'test:0-9'],
+      ['retrain', '--halves', '0'],
+      ['retrain', '--without', 'train:x'],
+      ['retrain', '--parallel', '1.5'],
+      ['evaluate', '--methods', 'source,guess'],
+      ['evaluate', '--curve', 'learning'],
       ['frobnicate'],
     ];
     const ended = await Promise.all(wrong.map((args) => whence('crashing', args)));
