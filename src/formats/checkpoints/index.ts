@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource, Files } from '../bytes';
 import { isAdapter, withModelNames } from './adapter';
 import type { CheckpointContent } from './content';
+import { foreignFile, unknownMend } from './foreign';
 import { isOnnx, readOnnx } from './onnx';
 import { isSafetensors, readSafetensors } from './safetensors';
 import { isShardIndex, readSharded } from './sharded';
@@ -50,12 +51,11 @@ export async function openCheckpoint(source: ByteSource, files?: Files): Promise
     const content = await format.read(source, files);
     return isAdapter(content) ? withModelNames(content, source.path, files) : content;
   }
+  const known = checkpointFormats.map(({ name }) => name).join(', ');
+  const foreign = foreignFile(await source.read(0, Math.min(headBytes, source.size)));
   throw new WhenceError(
     'unsupported-format',
-    `The file is no checkpoint of a format that Whence reads (${checkpointFormats.map(({ name }) => name).join(', ')}).`,
-    {
-      file: source.path,
-      mend: "Save checkpoints with torch.save(model.state_dict(), 'step-1000.pt') or as .safetensors.",
-    },
+    `The file is no checkpoint of a format that Whence reads (${known})${foreign ? `: it is ${foreign.kind}` : ''}.`,
+    { file: source.path, mend: foreign?.mend ?? unknownMend },
   );
 }

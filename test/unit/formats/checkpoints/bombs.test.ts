@@ -222,6 +222,18 @@ test('a log nested without end is refused', async () => {
   });
 });
 
+test.each([
+  ['a tar archive', `${'\0'.repeat(257)}ustar`, 'a tar archive, such as torch.save wrote before 2017'],
+  ['an HDF5 file', '\x89HDF\r\n\x1a\n', 'Keras'],
+  ['a gzipped file', '\x1f\x8b\x08\0', 'packed with gzip'],
+])('%s is refused by its name', async (_, content, words) => {
+  const bytes = [...content, ...'\0'.repeat(600)].map((one) => one.charCodeAt(0));
+  const error = await failureOf(openCheckpoint(sourceOf(bytes, '/run/weights.h5')));
+  expect(error).toMatchObject({ code: 'unsupported-format', details: { file: '/run/weights.h5' } });
+  expect(error.message).toContain(words);
+  expect(error.details.mend).toBeTruthy();
+});
+
 test('archives that torch did not write are no checkpoints', async () => {
   const arrays = await files.open(join(checkpointFixtures, 'refused/arrays.npz'));
   expect(await recogniseCheckpoint(arrays)).toBeUndefined();
