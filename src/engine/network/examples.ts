@@ -27,8 +27,9 @@ export interface InputPlan {
   readonly statistics?: FeatureStatistics | undefined;
 }
 
-/** Examples that are preprocessed at a time on their way to memory. */
-const chunk = 2048;
+/** Examples, and numbers of theirs, that are preprocessed at a time on their way to memory. */
+const mostExamples = 2048;
+const mostNumbers = 2 ** 23;
 
 /** A split as batches of model inputs of one static size; the last one is padded. */
 export class ModelExamples {
@@ -143,6 +144,7 @@ export class ModelExamples {
 
   private async transformedAll(width: number): Promise<Float32Array> {
     const all = new Float32Array(this.length * width);
+    const chunk = Math.max(1, Math.min(mostExamples, Math.floor(mostNumbers / width)));
     for (let from = 0; from < this.length; from += chunk) {
       all.set(await this.transformed(range(from, Math.min(this.length, from + chunk))), from * width);
     }

@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { Location } from '../../protocol/model';
 import type { Dataset } from '../dataset';
 import { elementCount, formatDims } from '../tensor';
+import { arrayPictures } from './arrayPictures';
 import { arrayPreview } from './arrayPreview';
 import { checkIndices } from './indices';
 import type { EncodedLabels } from './labels';
@@ -32,12 +33,14 @@ export function arrayDataset(
     if (!rows.isBytes) checkFinite(values, elementCount(dims), indices, rows);
     return values;
   };
+  const pictures = arrayPictures(dims, rows.isBytes, (index) => read([index]));
   return {
     format,
     files,
     length: rows.count,
     featureDims: dims,
     labels,
+    ...(pictures ? { pictures } : {}),
     ...(classes ? { classes } : {}),
     batch: async (indices) => ({
       inputs: await read(indices),

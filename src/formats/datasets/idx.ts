@@ -2,6 +2,7 @@ import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import type { Dataset } from '../dataset';
 import { elementCount, formatDims } from '../tensor';
+import { arrayPictures } from './arrayPictures';
 import { arrayPreview } from './arrayPreview';
 import { decodeElements, type IdxFile, openIdx, readRecords } from './idxFile';
 import { checkIndices } from './indices';
@@ -14,6 +15,14 @@ export async function openIdxDataset(images: ByteSource, labelSource?: ByteSourc
   const idx = await openIdx(images);
   const labels = labelSource ? await readLabels(labelSource, idx) : new Float64Array(idx.count).fill(Number.NaN);
   const dims = idx.dims.length > 0 ? idx.dims : [1];
+  const read = async (indices: readonly number[]) => {
+    checkIndices(indices, idx.count, images.path);
+    const values = new Float32Array(indices.length * elementCount(dims));
+    decodeElements(idx, await readRecords(idx, indices), values);
+    return values;
+  };
+  const isBytes = idx.type === 'uint8';
+  const pictures = arrayPictures(dims, isBytes, (index) => read([index]));
   return {
     format: 'idx',
     files: labelSource ? [images.path, labelSource.path] : [images.path],
@@ -21,18 +30,12 @@ export async function openIdxDataset(images: ByteSource, labelSource?: ByteSourc
     length: idx.count,
     featureDims: dims,
     labels,
-    async batch(indices) {
-      checkIndices(indices, idx.count, images.path);
-      const inputs = new Float32Array(indices.length * elementCount(dims));
-      decodeElements(idx, await readRecords(idx, indices), inputs);
-      return { inputs, labels: Float64Array.from(indices, (index) => labels[index]!) };
-    },
-    async preview(index) {
-      checkIndices([index], idx.count, images.path);
-      const values = new Float32Array(elementCount(dims));
-      decodeElements(idx, await readRecords(idx, [index]), values);
-      return arrayPreview(values, dims, idx.type === 'uint8');
-    },
+    ...(pictures ? { pictures } : {}),
+    batch: async (indices) => ({
+      inputs: await read(indices),
+      labels: Float64Array.from(indices, (index) => labels[index]!),
+    }),
+    preview: async (index) => arrayPreview(await read([index]), dims, isBytes),
     locate: (index) => ({
       file: images.path,
       index,

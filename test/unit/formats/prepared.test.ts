@@ -6,6 +6,9 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { Dataset } from '../../../src/formats/dataset';
 import { openDataset } from '../../../src/formats/datasets';
+import { arrayDataset } from '../../../src/formats/datasets/arrayDataset';
+import { decodePicture } from '../../../src/formats/images';
+import { preparePicture } from '../../../src/formats/images/prepare';
 import { preparedDataset } from '../../../src/formats/prepared';
 import { applyPreprocess, type PreprocessConfig } from '../../../src/formats/transform';
 import { nodeFiles } from '../../../src/worker/nodeFiles';
@@ -75,6 +78,40 @@ describe('arrays are laid out too', () => {
     ],
   ])('%s', async (_, dims, values, config, wantedDims, wanted) => {
     expect(await laidOut(dims, values, config)).toEqual([wantedDims, wanted]);
+  });
+
+  it('bytes are pictures, which are resized as those in files are', async () => {
+    const grey = decodePicture(new Uint8Array(readFileSync(join(fixtures, 'grey.png'))), '');
+    const colours = decodePicture(new Uint8Array(readFileSync(join(fixtures, 'rgb.png'))), '');
+    const config = { resize: [32, 24], interpolation: 'bicubic', crop: [30, 20] } as const;
+    for (const { width, height, channels, data } of [grey, colours]) {
+      const wanted = preparePicture(
+        { width, height, channels, data },
+        channels === 1 ? { ...config, channels: 'grey' } : config,
+      );
+      const rows = (dims: readonly number[], values: readonly number[]) =>
+        arrayDataset(
+          'npy',
+          ['/data.npy'],
+          {
+            count: 1,
+            dims,
+            isBytes: true,
+            read: async () => Float32Array.from(values),
+            locate: (index) => ({ file: '/data.npy', index }),
+          },
+          { labels: Float64Array.of(0) },
+        );
+      const last = channels === 1 ? [height, width] : [height, width, channels];
+      const drawn = preparedDataset(rows(last, [...data]), config);
+      expect(drawn.featureDims).toEqual(channels === 1 ? [30, 20] : [30, 20, 3]);
+      expect((await drawn.batch([0])).inputs).toEqual(Float32Array.from(wanted.data));
+      // Channels first, and back again.
+      const planes = preparedDataset(rows([height, width, channels], [...data]), { layout: 'chw' });
+      const first = [...(await planes.batch([0])).inputs];
+      const again = preparedDataset(rows([channels, height, width], first), { ...config, layout: 'hwc' });
+      expect((await again.batch([0])).inputs).toEqual(Float32Array.from(wanted.data));
+    }
   });
 
   it('what is no picture is not resized', () => {
