@@ -27,11 +27,13 @@ let folder = '';
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'whence-cli-'));
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));
+  const program = join(folder, 'cli.mjs');
+  bundleFile(program, 'src/cli/main.ts');
   for (const [name, contents] of Object.entries(workers)) {
-    bundleFile(join(folder, name, 'cli.mjs'), 'src/cli/main.ts');
     bundle(join(folder, name, 'worker.mjs'), contents);
+    copyFileSync(program, join(folder, name, 'cli.mjs'));
   }
-});
+}, 60_000);
 afterAll(() => rmSync(folder, { recursive: true }));
 
 interface Ended {

@@ -51,7 +51,7 @@ beforeAll(() => {
   const command = [process.execPath, 'train-or-fail.mjs', 'data/train.csv', '{subset}', '{seed}', '{out}'];
   run = makeRun('table', { command, parallel: 2 });
   train(run);
-});
+}, 60_000);
 afterAll(() => whence.remove());
 
 const outcomeLines = (folder: string) =>
