@@ -20,6 +20,6 @@ export function needsTokenizer(file: string): WhenceError {
   return new WhenceError('config-invalid', 'The examples are texts, and nothing says how the model reads them.', {
     file,
     place: 'preprocess.tokenizer',
-    mend: 'Add "tokenizer": { "file": "tokenizer.json" } to "preprocess" of whence.json.',
+    mend: 'Add "tokenizer": { "file": "tokenizer.json" } to "preprocess" of whence.json, or name columns of numbers in `features`.',
   });
 }
