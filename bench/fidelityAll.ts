@@ -26,7 +26,7 @@ const { values: options, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     tasks: { type: 'string' },
-    'fashion-mnist': { type: 'string', default: '/usr/share/datasets/fashion-mnist' },
+    'fashion-mnist': { type: 'string', default: process.env.FASHION_MNIST ?? '' },
     texts: { type: 'string', default: '/usr/share/common-licenses' },
     processes: { type: 'string', default: '2' },
     tables: { type: 'boolean', default: false },
@@ -63,9 +63,12 @@ async function train(task: FidelityTask): Promise<void> {
   const folder = folderOf(task);
   await mkdir(folder, { recursive: true });
   const source = task.source === 'none' ? folder : options[task.source];
+  const isMade = await exists(join(folder, 'whence.json'));
+  if (!isMade && source === '')
+    throw new Error('Name the folder of the full FashionMNIST: --fashion-mnist DIR, or FASHION_MNIST.');
   const program = (action: string, ...more: readonly string[]) =>
     finished(python, ['bench/fidelity/run.py', action, task.task, folder, ...more]);
-  if (!(await exists(join(folder, 'whence.json')))) await program('make', '--source', source, ...(task.make ?? []));
+  if (!isMade) await program('make', '--source', source, ...(task.make ?? []));
   const size = ['--subsets', `${task.subsets}`, '--repeats', `${task.repeats}`];
   const processes = Number(options.processes);
   const part = (at: number) => ['--part', `${at}`, '--parts', `${processes}`];
