@@ -15,14 +15,14 @@ import type { DropdownChoice } from './ui';
 
 export const methods: readonly DropdownChoice<MethodName>[] = [
   { value: 'source', label: 'SOURCE' },
-  { value: 'fast-source', label: 'FAST-SOURCE' },
-  { value: 'source-elementwise', label: "SOURCE, the paper's form for Adam" },
   { value: 'influence-functions', label: 'Influence functions' },
   { value: 'tracin', label: 'TracIn' },
   { value: 'trak', label: 'TRAK' },
   { value: 'gradient-dot', label: 'Gradient dot product' },
   { value: 'gradient-cosine', label: 'Gradient cosine' },
   { value: 'representation-similarity', label: 'Representation similarity' },
+  { value: 'fast-source', label: 'FAST-SOURCE' },
+  { value: 'source-elementwise', label: "SOURCE, the paper's form for Adam" },
   { value: 'exact-unrolling', label: 'Exact unrolling' },
 ];
 

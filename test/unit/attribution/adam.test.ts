@@ -38,6 +38,35 @@ test('a batch size is asked for where nothing tells the second moments', async (
   }
 });
 
+/** Every tensor has a learning rate and a weight decay of its own, within a layer too: decoupled and as L2. */
+test.for(['adamw-groups-1', 'adam-l2-groups-1'])(
+  '%s is told with the settings of its parameter groups',
+  async (name) => {
+    const grouped = await openFixture(`adam/${name}`);
+    const ungrouped = await openFixture(`adam/${name}`, (config) => {
+      const { groups: _, ...optimizer } = config.optimizer as Record<string, unknown>;
+      return { ...config, optimizer };
+    });
+    const saved = await openFixture(`adam/${name}`, (config) => ({ ...config, checkpoints: 'states/step-*.pt' }));
+    try {
+      const scores = await marginScores(grouped.loaded, 'source');
+      const expected = await goldenArray(grouped.folder, 'rescaled');
+      const exact = await goldenArray(grouped.folder, 'exact');
+      expect(relativeError(scores, expected)).toBeLessThanOrEqual(1e-4);
+      const state = await goldenArray(grouped.folder, 'rescaled-state');
+      expect(relativeError(await marginScores(saved.loaded, 'source'), state)).toBeLessThanOrEqual(1e-4);
+      const without = await marginScores(ungrouped.loaded, 'source');
+      expect(relativeError(without, expected)).toBeGreaterThan(1e-2);
+      const r = [scores, without].map((own) => pearson(own, exact));
+      console.log(`${name} ${r[0]!.toFixed(3)}, without its groups ${r[1]!.toFixed(3)}`);
+      expect(r[0]).toBeGreaterThanOrEqual(0.88);
+      expect(r[0]).toBeGreaterThan(r[1]!);
+    } finally {
+      for (const run of [grouped, ungrouped, saved]) await closeFixture(run);
+    }
+  },
+);
+
 describe.for(runs)('%s', (name) => {
   test('is told by SOURCE in rescaled coordinates, without the optimizer having been kept', async () => {
     const run = await openFixture(`adam/${name}`);
