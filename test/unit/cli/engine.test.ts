@@ -112,6 +112,25 @@ describe('on the table sample', () => {
     expect(readFileSync(page, 'utf8')).toContain('<ol>');
   });
 
+  it('tells what a group did together, by any method, and what moved its own loss', async () => {
+    const asked = ['--workspace', table, '--device', 'cpu', '--method', 'trak'];
+    const query = ['--query', 'test:3', '--json'];
+    const one = await whence(['attribute', ...asked, ...query, '--top', '1']);
+    expect(one.code, one.stderr).toBe(0);
+    const { towards } = JSON.parse(one.stdout) as Answer;
+    const { index } = towards[0]!.example.id;
+    const group = await whence(['attribute', ...asked, ...query, '--group', `train:${index}`]);
+    expect(group.code, group.stderr).toBe(0);
+    const sums = JSON.parse(group.stdout) as { group: { examples: number; towards: number; away: number } };
+    expect(sums.group).toEqual({ examples: 1, towards: towards[0]!.score, away: 0 });
+    const text = await whence(['attribute', ...asked, '--query', 'test:3', '--group', `train:${index},0-9`]);
+    expect(text.stdout).toMatch(/towards \S+ .* %\n/);
+    const wrong = await whence(['attribute', ...asked, ...query, '--group', 'test:1']);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('no training data')]);
+    const own = await whence(['self-influence', ...asked, '--top', '2']);
+    expect(own.stdout, own.stderr).toMatch(/\n2 of \d+ training examples, by TRAK/);
+  });
+
   it('writes scores that other tools read', async () => {
     const out = join(folder, 'scores.npy');
     const ended = await whence([
