@@ -9,10 +9,13 @@ import type { OpenRun } from '../run/openRun';
 import type { Task } from '../task';
 import type { AskedScores, DirectScorer } from './directScores';
 
+/** Of the memory for what is kept of training gradients, since other methods may have kept theirs there too. */
+const keptShare = 0.125;
+
 /** Cosines of the last layer's inputs at the last checkpoint. */
 export class RepresentationSimilarity implements DirectScorer {
   private algebra: Promise<Algebra> | undefined;
-  /** Of the training set, where they fit into the share of memory that is for training gradients. */
+  /** Of the training set, where they fit. */
   private kept: Float32Array | undefined;
 
   constructor(
@@ -39,7 +42,8 @@ export class RepresentationSimilarity implements DirectScorer {
       return scores;
     }
     task.expect(Math.ceil(length / this.network.training.batch));
-    const all = 4 * length * width <= this.network.memory.gradients ? new Float32Array(length * width) : undefined;
+    const all =
+      4 * length * width <= keptShare * this.network.memory.gradients ? new Float32Array(length * width) : undefined;
     for await (const batch of this.train.batches(this.network.training.batch)) {
       const rows = await this.representations(batch);
       await take(batch.indices[0]!, rows);

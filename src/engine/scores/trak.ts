@@ -30,6 +30,8 @@ interface Member {
 const chunk = 4096;
 /** Below it the projection would tell nothing of many examples. */
 const leastDimension = 16;
+/** Of the memory for what is kept of training gradients, since other methods may have kept theirs there too. */
+const keptShare = 0.5;
 /** Down to it, all checkpoints' features are kept for the next query; then one checkpoint's at a time is better than fewer. */
 const leastKept = 128;
 
@@ -44,7 +46,7 @@ export class Trak implements DirectScorer {
     private readonly network: Network,
     private readonly train: ModelExamples,
   ) {
-    this.members = new Kept(network.memory.gradients);
+    this.members = new Kept(keptShare * network.memory.gradients);
   }
 
   async score(asked: AskedScores, task: Task): Promise<Float32Array> {
@@ -179,7 +181,7 @@ export class Trak implements DirectScorer {
 
   private dimension(): number {
     const { length } = this.train;
-    const { gradients } = this.network.memory;
+    const gradients = keptShare * this.network.memory.gradients;
     // While one checkpoint's features are made, they are there twice.
     const most = Math.floor(gradients / (8 * length));
     const keptByAll = Math.floor(gradients / (4 * length * (this.run.checkpoints.length + 1)));
