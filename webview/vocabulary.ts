@@ -131,8 +131,20 @@ export function directions({ influence, classes }: InfluenceResult): Directions 
   };
 }
 
+/** What scores mean that are no predicted changes. */
+const unitless: Partial<Readonly<Record<MethodName, string>>> = {
+  'gradient-dot':
+    'A score is the product of two gradients: above 0 where both pull the same way. It ranks, and has no unit.',
+  'gradient-cosine':
+    'A score is the cosine of two gradients: 1 where both pull the same way, \u22121 where they pull apart.',
+  'representation-similarity':
+    'A score is a cosine: 1 where both look the same to the last layer, whatever their labels.',
+};
+
 /** One line on what a score means, units included. */
 export function measurementMeaning({ influence, classes }: InfluenceResult): string {
+  const own = unitless[influence.method];
+  if (own) return own;
   const target = labelName(influence.measurement.target, classes);
   switch (influence.measurement.kind) {
     case 'loss':
