@@ -1,5 +1,4 @@
 import { bytesPerElement, type DType } from '../../onnx/dtype';
-import type { ByteSource } from '../bytes';
 import { heldBytes } from '../heldBytes';
 import { elementCount, type TensorRef } from '../tensor';
 import { isDict, numberOf, PickleObject, type PickleValue } from './values';
@@ -30,10 +29,8 @@ function dtypeOf(value: PickleValue | undefined): Plain | undefined {
   return typeof letters === 'string' && Object.hasOwn(dtypeOfLetters, letters) ? dtypeOfLetters[letters] : undefined;
 }
 
-/** A NumPy array's place, as a tensor without a name: its bytes are the pickle's own, in memory. Undefined for all else. */
-export function arrayOf(
-  value: PickleObject,
-): ((name: string, source: ByteSource) => Omit<TensorRef, 'name'>) | undefined {
+/** A NumPy array of the file at a path, as a tensor without a name whose bytes are in memory; undefined for all else. */
+export function arrayOf(value: PickleObject): ((path: string) => Omit<TensorRef, 'name'>) | undefined {
   if (!/^numpy\.(_?core)\.(multiarray|numeric)\.(_reconstruct|_frombuffer)$/.test(value.type)) return undefined;
   const { state } = value;
   const fields = value.type.endsWith('_frombuffer') ? frombuffer(value.args) : Array.isArray(state) ? state : [];
@@ -44,7 +41,7 @@ export function arrayOf(
   const length = elementCount(dims) * bytesPerElement[dtype];
   if (length !== bytes.length || dims.some((size) => size < 0)) return undefined;
   const strides = isFortran === true && dims.length > 1 ? columnMajor(dims) : undefined;
-  return (_, { path }) => ({
+  return (path) => ({
     dtype,
     dims,
     offset: 0,

@@ -20,11 +20,13 @@ const mostRepeated = 2 ** 24;
 
 const saveAgain = 'Save model.state_dict() with plain tensors: torch.save(model.state_dict(), path).';
 
-/** Functions that make a tensor from others, by the place of the one they wrap among their arguments. */
-const wrappers: Readonly<Record<string, number>> = {
-  'torch._utils._rebuild_parameter': 0,
-  'torch._utils._rebuild_parameter_with_state': 0,
-};
+const subclass = 'torch._tensor._rebuild_from_type_v2';
+
+/** Functions that make a tensor of their first argument, which is one. */
+const wrappers: ReadonlySet<string> = new Set([
+  'torch._utils._rebuild_parameter',
+  'torch._utils._rebuild_parameter_with_state',
+]);
 
 /** Tensors that are not dense numbers, as people call them. */
 const refused: readonly (readonly [RegExp, string])[] = [
@@ -35,12 +37,26 @@ const refused: readonly (readonly [RegExp, string])[] = [
   [/_rebuild_(wrapper_subclass|from_type|device_tensor_from_.*|xla_tensor)$/, 'of a class of its own'],
 ];
 
+/** A parameter of a subclass wraps a tensor twice; a file that wraps more, or itself, means no tensor. */
+const mostWrapped = 4;
+
 /** Whether a value stands for a tensor of any kind, readable or not. */
 export function isTensor(value: PickleValue | undefined): value is PickleObject {
-  if (!(value instanceof PickleObject)) return false;
-  const { type, args } = value;
-  if (type === 'torch._tensor._rebuild_from_type_v2') return isTensor(rebuiltFrom(args));
-  return /^torch\._utils\._rebuild_/.test(type) || arrayOf(value) !== undefined;
+  const inner = value instanceof PickleObject ? unwrapped(value) : undefined;
+  return inner !== undefined && (/^torch\._utils\._rebuild_/.test(inner.type) || arrayOf(inner) !== undefined);
+}
+
+/** The call that makes the numbers of a tensor, within those that make a parameter or a subclass of it. */
+function unwrapped(value: PickleObject): PickleObject | undefined {
+  let object = value;
+  for (let depth = 0; depth <= mostWrapped; depth++) {
+    const isWrapper = wrappers.has(object.type);
+    if (!isWrapper && object.type !== subclass) return object;
+    const inner = isWrapper ? object.args[0] : rebuiltFrom(object.args);
+    if (!(inner instanceof PickleObject)) return undefined;
+    object = inner;
+  }
+  return undefined;
 }
 
 /**
@@ -49,14 +65,11 @@ export function isTensor(value: PickleValue | undefined): value is PickleObject 
  * `malformed-file` where it lies outside its storage
  */
 export function tensorRef(name: string, value: PickleObject, memory: TensorMemory): TensorRef {
-  const { type, args } = value;
+  const inner = unwrapped(value) ?? value;
+  const { type, args } = inner;
   const place = { file: memory.source.path, place: `tensor ${name}`, mend: saveAgain };
-  const array = arrayOf(value);
-  if (array) return { name, ...array(name, memory.source) };
-  if (Object.hasOwn(wrappers, type) || type === 'torch._tensor._rebuild_from_type_v2') {
-    const inner = Object.hasOwn(wrappers, type) ? args[wrappers[type]!] : rebuiltFrom(args);
-    if (isTensor(inner) && inner !== value) return tensorRef(name, inner, memory);
-  }
+  const array = arrayOf(inner);
+  if (array) return { name, ...array(memory.source.path) };
   const kind = refused.find(([pattern]) => pattern.test(type))?.[1];
   if (kind)
     throw new WhenceError('unsupported-format', `Tensor ${name} is ${kind}, which Whence does not read.`, place);

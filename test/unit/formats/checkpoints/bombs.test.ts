@@ -159,6 +159,15 @@ describe('pickles that claim too much', () => {
     }
   });
 
+  test.each([
+    ['itself', 'ctorch._utils\n_rebuild_parameter\n]q\x00Rq\x010h\x00h\x01a0h\x01'],
+    ['many', `${'ctorch._utils\n_rebuild_parameter\n'.repeat(20_000)}N${'\x85R'.repeat(20_000)}`],
+  ])('a parameter of a parameter of %s is no tensor', async (_, value) => {
+    const whole = dict(tensor('0', 'K\0(K\x02t(K\x01t'));
+    const { tensors } = await openCheckpoint(stream(`${whole}${text('v')}${value}s`, four));
+    expect([...tensors.keys()]).toEqual(['w']);
+  });
+
   test('modules nested without end are refused', async () => {
     const inside = '}\x71\x00';
     const module = `cnet\nNet\n)\x81}(${text('_parameters')}}${text('_buffers')}}${text('_modules')}h\x00ub`;
