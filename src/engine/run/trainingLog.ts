@@ -18,8 +18,9 @@ export interface TrainingLog {
 /** Names of columns, in lower case and without spaces, `_` and `-`, in order of preference. */
 const columnNames = {
   step: ['step', 'steps', 'globalstep', 'iteration', 'iter'],
-  learningRate: ['learningrate', 'lr', 'lrsgd'],
-  loss: ['loss', 'trainloss', 'trainingloss', 'train/loss'],
+  // Lightning's monitor names the optimizer, and its first parameter group where there are several.
+  learningRate: ['learningrate', 'lr', ...['lrsgd', 'lradam', 'lradamw'].flatMap((name) => [name, `${name}/pg1`])],
+  loss: ['loss', 'trainloss', 'trainingloss', 'train/loss', 'trainlossstep'],
 } as const;
 
 export interface LogColumns {

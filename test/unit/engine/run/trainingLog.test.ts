@@ -15,6 +15,14 @@ describe('readTrainingLog', () => {
     ]);
   });
 
+  test.each(['lr-SGD', 'lr-Adam', 'lr-AdamW', 'lr-AdamW/pg1'])("takes %s of Lightning's monitor", async (column) => {
+    const { steps } = await log(`epoch,${column},step,train_loss_step\n,0.1,0,\n0,,0,2\n,0.05,50,\n0,,50,1\n`);
+    expect(steps).toEqual([
+      { step: 0, learningRate: 0.1, loss: 2 },
+      { step: 50, learningRate: 0.05, loss: 1 },
+    ]);
+  });
+
   test('takes rows of one step together, empty and nan cells as absent', async () => {
     expect((await log('epoch,step,lr,train_loss\n0,1,0.1,\n0,1,,2.5\n0,2,,nan\n')).steps).toEqual([
       { step: 1, learningRate: 0.1, loss: 2.5 },
