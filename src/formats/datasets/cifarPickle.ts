@@ -18,7 +18,7 @@ export interface PickledBatch {
 export async function readPickledBatch(source: ByteSource): Promise<PickledBatch> {
   const fields = await readFields(source);
   const data = fields.get('data');
-  const array = data instanceof PickleObject ? arrayOf(withBytes(data))?.('data', source) : undefined;
+  const array = data instanceof PickleObject ? arrayOf(withBytes(data))?.(source.path) : undefined;
   const [rows, rowBytes = 0] = array?.dims ?? [];
   if (array?.dtype !== 'uint8' || array.dims.length !== 2 || array.strides) {
     throw new WhenceError('malformed-file', 'The pickle has no array of pixels under "data".', {

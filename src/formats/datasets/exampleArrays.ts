@@ -12,6 +12,9 @@ export interface Place {
   readonly place: string;
 }
 
+/** Axes of an array, as NumPy has them at most. */
+const deepest = 64;
+
 /** Keys of sequences, whose length may differ from row to row. */
 const sequenceKeys = ['input_ids', 'attention_mask', 'token_type_ids', 'position_ids', 'token_ids', 'tokens', 'ids'];
 
@@ -149,24 +152,29 @@ function need(row: Row, key: string, { file, name, place }: Place): unknown {
 }
 
 /** Appends the numbers of a value, nested arrays row by row, and gives their shape; [] for a number alone. */
-function flatten(value: unknown, into: number[], key: string, place: Place): number[] {
+function flatten(value: unknown, into: number[], key: string, place: Place, depth = 0): number[] {
   if (typeof value === 'number' && Number.isFinite(value)) {
     into.push(value);
     return [];
   }
   const failure = (message: string) =>
     new WhenceError('malformed-file', message, { file: place.file, place: `${place.place}, key ${key}` });
-  if (!Array.isArray(value) || value.length === 0) {
-    const shown = JSON.stringify(value)?.slice(0, 40) ?? String(value);
+  if (!Array.isArray(value) || value.length === 0 || depth === deepest) {
+    const shown = depth === deepest ? 'arrays in arrays' : asText(value).slice(0, 40);
     throw failure(`${place.name} has ${shown} under "${key}", where numbers are needed.`);
   }
   if (value.every((part) => typeof part === 'number' && Number.isFinite(part))) {
     for (const part of value) into.push(part);
     return [value.length];
   }
-  const dims = value.map((part) => flatten(part, into, key, place));
+  const dims = value.map((part) => flatten(part, into, key, place, depth + 1));
   if (dims.some((other) => formatDims(other) !== formatDims(dims[0]!))) {
     throw failure(`${place.name} has rows of unequal length under "${key}".`);
   }
   return [value.length, ...dims[0]!];
+}
+
+function asText(value: unknown): string {
+  const text = JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? Number(part) : part));
+  return text ?? String(value);
 }

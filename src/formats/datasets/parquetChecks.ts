@@ -33,8 +33,15 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
   const groups: RowGroupPlace[] = [];
   let start = 0;
   let bytes = 0;
+  const leaves = leafPaths(metadata, source);
+  const columns = [...new Set(leaves.map((path) => path.split('\n')[0]!))];
+  // The reader finds columns by name, and leaves alone what it does not find so, its failures too.
+  if (new Set(leaves).size < leaves.length) throw damaged(source, 'footer', new Error('two columns have one name'));
   for (const [number, group] of metadata.row_groups.entries()) {
     const rows = Number(group.num_rows);
+    const paths = group.columns.map(({ meta_data: chunk }) => chunk?.path_in_schema?.join('\n'));
+    if (paths.join('\n\n') !== leaves.join('\n\n'))
+      throw contradiction(source, number, 'has other columns than the schema');
     const chunks = group.columns.map(({ meta_data: chunk, file_path: other }) => {
       if (!chunk || other) throw contradiction(source, number, 'has a column in another file');
       const from = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
@@ -55,22 +62,23 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
   if (start !== Number(metadata.num_rows)) {
     throw damaged(source, 'footer', new Error(`its groups have ${start} rows, the whole ${metadata.num_rows}`));
   }
-  return { columns: topColumns(metadata), groups, length: start, bytes };
+  return { columns, groups, length: start, bytes };
 }
 
-/** Names of the columns, those of nested parts left out. */
-function topColumns({ schema }: FileMetaData): string[] {
-  const names: string[] = [];
+/** Paths of the schema's leaves, each a column of every row group, joined by line breaks; lists of fields stand depth first. */
+function leafPaths({ schema }: FileMetaData, source: ByteSource): string[] {
+  const paths: string[] = [];
   let at = 1;
-  const skip = (): void => {
-    const children = schema[at++]?.num_children ?? 0;
-    for (let child = 0; child < children && at < schema.length; child++) skip();
+  const visit = (parents: readonly string[]): void => {
+    const element = schema[at++];
+    if (!element) throw damaged(source, 'footer', new Error('the schema ends before its last column'));
+    const path = [...parents, element.name];
+    const children = element.num_children ?? 0;
+    if (children === 0) paths.push(path.join('\n'));
+    for (let child = 0; child < children; child++) visit(path);
   };
-  for (let column = 0; column < (schema[0]?.num_children ?? 0) && at < schema.length; column++) {
-    names.push(schema[at]!.name);
-    skip();
-  }
-  return names;
+  for (let column = 0; column < (schema[0]?.num_children ?? 0); column++) visit([]);
+  return paths;
 }
 
 /**
@@ -84,18 +92,19 @@ export function checkPages(bytes: Uint8Array, limits: PageLimits, source: ByteSo
     const header = parquetHeader(reader);
     const { compressed_page_size: packed, uncompressed_page_size: unpacked } = header;
     const { data_page_header: first, data_page_header_v2: second, dictionary_page_header: dictionary } = header;
-    const values = first?.num_values ?? second?.num_values ?? dictionary?.num_values ?? 0;
-    const levels = (second?.definition_levels_byte_length ?? 0) + (second?.repetition_levels_byte_length ?? 0);
+    const own = first ?? second ?? dictionary;
+    const values = own?.num_values ?? 0;
+    const levels = second ? second.definition_levels_byte_length + second.repetition_levels_byte_length : 0;
+    // A number that is missing would have the reader go round in circles.
+    const counts = [packed, unpacked, values, levels, ...(second ? [second.num_nulls, second.num_rows] : [])];
     const isSound =
-      packed >= 0 &&
-      unpacked >= 0 &&
+      counts.every((count) => Number.isInteger(count) && count >= 0) &&
       unpacked <= largestUnpacked &&
-      values >= 0 &&
       values <= limits.values &&
-      (second?.num_nulls ?? 0) >= 0 &&
       (second?.num_nulls ?? 0) <= values &&
-      levels >= 0 &&
-      levels <= packed;
+      (own === undefined || own.encoding !== undefined) &&
+      levels <= packed &&
+      levels <= unpacked;
     if (!isSound) throw damaged(source, place, new Error(`a page claims ${values} values in ${unpacked} bytes`));
     reader.offset += packed;
   }

@@ -23,7 +23,9 @@ export async function openParquet(source: ByteSource): Promise<TableFile> {
   const limits: PageLimits[] = [];
   const file = checkedBuffer(source, limits);
   const metadata = await failingAs(source, 'footer', () => parquetMetadataAsync(file, { geoparquet: false }));
-  const { columns, groups, length, bytes } = checkMetadata(metadata, source);
+  const { columns, groups, length, bytes } = await failingAs(source, 'footer', async () =>
+    checkMetadata(metadata, source),
+  );
   for (const group of groups) limits.push(...group.chunks);
   const rowsPerBlock = Math.max(
     1,
@@ -83,19 +85,25 @@ export async function openParquet(source: ByteSource): Promise<TableFile> {
 
 /** The file as the reader asks for it; pages are checked by what is known of their columns at the time. */
 function checkedBuffer(source: ByteSource, limits: readonly PageLimits[]): AsyncBuffer {
+  const slice = async (start: number, end = source.size): Promise<ArrayBuffer> => {
+    const bytes = await source.read(start, end - start);
+    // One read may span the columns of a group; one by pages begins at a page.
+    for (const { from, to, values } of limits) {
+      if (from >= end || to <= start) continue;
+      const first = Math.max(from, start);
+      checkPages(bytes.subarray(first - start, to - start), { from: first, to, values }, source);
+    }
+    return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+      ? bytes.buffer
+      : bytes.slice().buffer;
+  };
   return {
     byteLength: source.size,
-    async slice(start, end = source.size) {
-      const bytes = await source.read(start, end - start);
-      // One read may span the columns of a group; one by pages begins at a page.
-      for (const { from, to, values } of limits) {
-        if (from >= end || to <= start) continue;
-        const first = Math.max(from, start);
-        checkPages(bytes.subarray(first - start, to - start), { from: first, to, values }, source);
-      }
-      return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-        ? bytes.buffer
-        : bytes.slice().buffer;
+    slice(start, end) {
+      const reading = slice(start, end);
+      // The reader asks ahead, and of what it then does not come to, nobody would hear that it failed.
+      reading.catch(() => undefined);
+      return reading;
     },
   };
 }

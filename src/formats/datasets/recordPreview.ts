@@ -1,6 +1,6 @@
 import type { Preview } from '../../protocol/model';
 import { arrayPreview } from './arrayPreview';
-import { isNumberArray, type Row, toArray } from './exampleArrays';
+import { isNumberArray, PictureArray, type Row, toArray } from './exampleArrays';
 import type { ReadKeys } from './recordKeys';
 
 /** Keys that hold the text of an example, in order of preference. */
@@ -35,9 +35,11 @@ function looksLikeBytes(values: Float32Array): boolean {
 }
 
 function asText(row: Row): string {
-  return JSON.stringify(row, (_, value: unknown) =>
-    ArrayBuffer.isView(value) ? `${value.byteLength} bytes` : isNumberArray(value) ? toArray(value)?.values : value,
-  );
+  return JSON.stringify(row, (_, value: unknown) => {
+    if (ArrayBuffer.isView(value)) return `${value.byteLength} bytes`;
+    if (typeof value === 'bigint') return Number(value);
+    return value instanceof PictureArray ? `picture of ${value.dims.join(' × ')}` : value;
+  });
 }
 
 function shortened(text: string): string {
