@@ -44,7 +44,7 @@ export class Fit {
     const keys = new StageKeys(run, network.sites, (text) => host.files.hashBytes([encoder.encode(text)]));
     this.dynamics = new Dynamics(run, network);
     const moments = new MomentStage(run, network, train, store, keys);
-    const saved = new SavedMoments(run, network, host, store);
+    const saved = new SavedMoments(run, network, train, host, store);
     this.rescalings = new Rescalings(run, this.dynamics, moments, saved, train.length);
     const third = network.memory.factors / 3;
     this.covariances = new CovarianceStage(run, network, train, store, keys, new Kept<Covariances>(third));

@@ -3,6 +3,7 @@ import { marginalGraph } from '../../curvature/savedMoments';
 import { outputNames } from '../../curvature/subject';
 import type { Tensor } from '../../onnx/runtime';
 import type { EngineHost } from '../host';
+import { type ModelExamples, range } from '../network/examples';
 import { floats, runWith } from '../network/feeds';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
@@ -21,6 +22,7 @@ export class SavedMoments {
   constructor(
     private readonly run: OpenRun,
     private readonly network: Network,
+    private readonly train: ModelExamples,
     private readonly host: EngineHost,
     private readonly store: Store,
   ) {}
@@ -61,7 +63,9 @@ export class SavedMoments {
     if (covered.length === 0) return new Map();
     const { name, subject } = partOf(training, covered);
     const session = await this.network.session(`second moments of ${name}`, subject, marginalGraph);
-    const outputs = await runWith(session, values);
+    // Where a layer's weight lies may take the shape of a batch to tell.
+    const batch = await this.train.batch(range(0, Math.min(subject.batch, this.train.length)), subject.batch);
+    const outputs = await runWith(session, { ...this.network.batchFeeds(subject, batch), ...values });
     await this.network.close(`second moments of ${name}`);
     const correction = 1 - this.run.optimizer.betas[1] ** updates;
     const corrected = (output: string) => Float64Array.from(floats(outputs, output), (value) => value / correction);
