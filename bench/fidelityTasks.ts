@@ -33,7 +33,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     task: 'mlp',
     source: 'fashion-mnist',
     subsets: 100,
-    repeats: 4,
+    repeats: 6,
     measurement: 'margin',
     published: { SOURCE: '.46', 'influence functions': '.30' },
   },
@@ -113,8 +113,9 @@ export const fidelityTasks: readonly FidelityTask[] = [
     task: 'adamw',
     source: 'fashion-mnist',
     subsets: 60,
-    repeats: 8,
+    repeats: 4,
     measurement: 'margin',
+    methods: ['source-elementwise'],
   },
   {
     name: 'adamw-state',
@@ -122,8 +123,9 @@ export const fidelityTasks: readonly FidelityTask[] = [
     task: 'adamw',
     source: 'fashion-mnist',
     subsets: 60,
-    repeats: 8,
+    repeats: 4,
     measurement: 'margin',
+    methods: ['source-elementwise'],
     shares: 'adamw',
     config: { checkpoints: 'states/step-*.pt' },
   },
@@ -133,7 +135,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     task: 'adamw',
     source: 'fashion-mnist',
     subsets: 60,
-    repeats: 8,
+    repeats: 4,
     measurement: 'margin',
     shares: 'adamw',
     config: { optimizer: { kind: 'sgd', weightDecay: 0.01 } },
@@ -144,11 +146,11 @@ export const fidelityTasks: readonly FidelityTask[] = [
     task: 'stages',
     source: 'fashion-mnist',
     subsets: 60,
-    repeats: 4,
+    repeats: 3,
     measurement: 'margin',
   },
 ];
 
 /** Methods of every task, and how many segments SOURCE is cut into. */
-export const everyMethod = ['source', 'influence-functions', 'tracin', 'gradient-dot'];
+export const everyMethod = ['source', 'influence-functions', 'trak', 'tracin', 'gradient-dot'];
 export const segmentCounts = [1, 2, 3, 6];
