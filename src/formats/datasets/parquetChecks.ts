@@ -3,12 +3,14 @@ import { parquetHeader } from 'hyparquet/src/column.js';
 import { WhenceError } from '../../protocol/errors';
 import type { ByteSource } from '../bytes';
 import { largestUnpacked } from './codecs';
+import { type ColumnCoding, checkRuns } from './parquetRuns';
 
 /** What the footer says of a column's part in a row group: its bytes, and how many values its pages may hold. */
 export interface PageLimits {
   readonly from: number;
   readonly to: number;
   readonly values: number;
+  readonly coding: ColumnCoding;
 }
 
 export interface RowGroupPlace {
@@ -33,7 +35,8 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
   const groups: RowGroupPlace[] = [];
   let start = 0;
   let bytes = 0;
-  const leaves = leafPaths(metadata, source);
+  const places = schemaLeaves(metadata, source);
+  const leaves = places.map(({ path }) => path);
   const columns = [...new Set(leaves.map((path) => path.split('\n')[0]!))];
   // The reader finds columns by name, and leaves alone what it does not find so, its failures too.
   if (new Set(leaves).size < leaves.length) throw damaged(source, 'footer', new Error('two columns have one name'));
@@ -42,7 +45,7 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
     const paths = group.columns.map(({ meta_data: chunk }) => chunk?.path_in_schema?.join('\n'));
     if (paths.join('\n\n') !== leaves.join('\n\n'))
       throw contradiction(source, number, 'has other columns than the schema');
-    const chunks = group.columns.map(({ meta_data: chunk, file_path: other }) => {
+    const chunks = group.columns.map(({ meta_data: chunk, file_path: other }, column) => {
       if (!chunk || other) throw contradiction(source, number, 'has a column in another file');
       const from = Number(chunk.dictionary_page_offset || chunk.data_page_offset);
       const to = from + Number(chunk.total_compressed_size);
@@ -53,7 +56,8 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
       }
       // Values that a dictionary or runs stand for take more once they are decoded.
       bytes += Math.max(8 * values, Number(chunk.total_uncompressed_size));
-      return { from, to, values };
+      const { definition, repetition } = places[column]!;
+      return { from, to, values, coding: { codec: chunk.codec, definition, repetition } };
     });
     if (!Number.isSafeInteger(rows) || rows < 0) throw contradiction(source, number, `claims ${rows} rows`);
     groups.push({ start, rows, chunks });
@@ -65,20 +69,29 @@ export function checkMetadata(metadata: FileMetaData, source: ByteSource): Check
   return { columns, groups, length: start, bytes };
 }
 
-/** Paths of the schema's leaves, each a column of every row group, joined by line breaks; lists of fields stand depth first. */
-function leafPaths({ schema }: FileMetaData, source: ByteSource): string[] {
-  const paths: string[] = [];
+/** A leaf of the schema, a column of every row group: its names joined by line breaks, and its highest levels. */
+interface Leaf {
+  readonly path: string;
+  readonly definition: number;
+  readonly repetition: number;
+}
+
+/** The fields stand depth first. */
+function schemaLeaves({ schema }: FileMetaData, source: ByteSource): Leaf[] {
+  const leaves: Leaf[] = [];
   let at = 1;
-  const visit = (parents: readonly string[]): void => {
+  const visit = (parents: readonly string[], definition: number, repetition: number): void => {
     const element = schema[at++];
     if (!element) throw damaged(source, 'footer', new Error('the schema ends before its last column'));
     const path = [...parents, element.name];
     const children = element.num_children ?? 0;
-    if (children === 0) paths.push(path.join('\n'));
-    for (let child = 0; child < children; child++) visit(path);
+    const type = element.repetition_type;
+    const own = [definition + (type === 'REQUIRED' ? 0 : 1), repetition + (type === 'REPEATED' ? 1 : 0)] as const;
+    if (children === 0) leaves.push({ path: path.join('\n'), definition: own[0], repetition: own[1] });
+    for (let child = 0; child < children; child++) visit(path, ...own);
   };
-  for (let column = 0; column < (schema[0]?.num_children ?? 0); column++) visit([]);
-  return paths;
+  for (let column = 0; column < (schema[0]?.num_children ?? 0); column++) visit([], 0, 0);
+  return leaves;
 }
 
 /**
@@ -106,6 +119,9 @@ export function checkPages(bytes: Uint8Array, limits: PageLimits, source: ByteSo
       levels <= packed &&
       levels <= unpacked;
     if (!isSound) throw damaged(source, place, new Error(`a page claims ${values} values in ${unpacked} bytes`));
+    const page = bytes.subarray(reader.offset, reader.offset + packed);
+    // Of a page that is read in part only the whole is decoded; what is cut off is said there.
+    if (page.length === packed) checkRuns(page, header, limits.coding);
     reader.offset += packed;
   }
 }

@@ -88,10 +88,11 @@ function checkedBuffer(source: ByteSource, limits: readonly PageLimits[]): Async
   const slice = async (start: number, end = source.size): Promise<ArrayBuffer> => {
     const bytes = await source.read(start, end - start);
     // One read may span the columns of a group; one by pages begins at a page.
-    for (const { from, to, values } of limits) {
+    for (const limit of limits) {
+      const { from, to } = limit;
       if (from >= end || to <= start) continue;
       const first = Math.max(from, start);
-      checkPages(bytes.subarray(first - start, to - start), { from: first, to, values }, source);
+      checkPages(bytes.subarray(first - start, to - start), { ...limit, from: first }, source);
     }
     return bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
       ? bytes.buffer

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PageHeader } from 'hyparquet';
 import { describe, expect, test } from 'vitest';
 import type { DatasetConfig } from '../../../../src/formats/dataset';
 import { openDataset } from '../../../../src/formats/datasets';
 import { pageCompressors } from '../../../../src/formats/datasets/codecs';
+import { checkRuns } from '../../../../src/formats/datasets/parquetRuns';
 import { WhenceError } from '../../../../src/protocol/errors';
 import { memorySource } from '../../../../src/worker/fileSource';
 import { nodeFiles } from '../../../../src/worker/nodeFiles';
@@ -136,6 +138,29 @@ describe('what claims to be huge', () => {
     expect(() => pageCompressors.ZSTD!(bomb, 1000)).toThrow();
     expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
     expect(() => pageCompressors.SNAPPY!(bomb, 2 ** 40)).toThrow('claims');
+  });
+
+  test('a run of levels stands for no more than its page', () => {
+    const header = (definition_levels_byte_length: number): PageHeader => ({
+      type: 'DATA_PAGE_V2',
+      uncompressed_page_size: 62,
+      compressed_page_size: 62,
+      data_page_header_v2: {
+        num_values: 7,
+        num_nulls: 0,
+        num_rows: 7,
+        encoding: 'PLAIN',
+        definition_levels_byte_length,
+        repetition_levels_byte_length: 0,
+      },
+    });
+    const coding = { codec: 'UNCOMPRESSED', definition: 1, repetition: 0 };
+    const page = (levels: readonly number[]) => Uint8Array.from([...levels, ...new Array<number>(56).fill(0)]);
+    expect(() => checkRuns(page([14, 1]), header(2), coding)).not.toThrow();
+    expect(() => checkRuns(page([3, 127]), header(2), coding)).not.toThrow();
+    expect(() => checkRuns(page([16, 1]), header(2), coding)).toThrow('stands for 8 values');
+    expect(() => checkRuns(page([0xfe, 0xff, 0xff, 0xff, 0x0f, 1]), header(6), coding)).toThrow('stands for');
+    expect(() => checkRuns(page([6, 1]), header(2), coding)).toThrow('end before');
   });
 
   test('arrays in arrays in arrays are refused', async () => {
