@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { marginalGraph } from '../../../src/curvature/savedMoments';
+import { optionalSites } from '../../../src/curvature/site';
 import { outputNames, type Subject } from '../../../src/curvature/subject';
 import { apply } from '../../../src/formats/binding/apply';
 import { arrangement } from '../../../src/formats/binding/expression';
@@ -20,7 +21,8 @@ const cases = networkNames.flatMap((name) =>
 /** Where each element of a tensor lies in the sites is known from elsewhere (test/support/siteElements). */
 test.for(cases)('%s, %s: rows and columns of what belongs to the weights', async ([name, variant]) => {
   const network = await readNetwork(name);
-  const exported = await openNetwork(network, variant);
+  const optional = new Set(optionalSites);
+  const exported = await openNetwork(network, variant, { optional });
   const { model, types, sites, bindings } = exported;
   if (sites.length === 0) return;
   const random = randomNumbers(7);
