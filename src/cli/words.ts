@@ -11,9 +11,10 @@ export function labelName(label: Label, classes: readonly string[]): string {
   return classes[label] ?? (Number.isInteger(label) ? String(label) : label.toPrecision(4));
 }
 
-/** `data/test.csv:18` for a line of text, `data/images.gz #17` for a place in a binary file. */
-export function placeName({ file, index, line }: Location, from = process.cwd()): string {
+/** `data/test.csv:18` for a line of text, `data/test.parquet row 18` in a table, `data/images.gz #17` in a binary file. */
+export function placeName({ file, index, line, row }: Location, from = process.cwd()): string {
   const name = pathName(file, from);
+  if (row !== undefined) return `${name} row ${row}`;
   return line === undefined ? `${name} #${index}` : `${name}:${line}`;
 }
 

@@ -73,7 +73,7 @@ function exampleRow(
   { influence, classes }: InfluenceResult,
   { segments, write }: ListScale,
 ): HTMLElement {
-  const { file, line } = example.location;
+  const { file, line, row } = example.location;
   const target = isRegression(influence)
     ? `target ${significant(example.label, 4)}`
     : labelName(example.label, classes);
@@ -85,7 +85,7 @@ function exampleRow(
       class: `row ${example.preview.kind}`,
       'aria-selected': 'false',
       'data-key': `${direction}:${exampleName(example.id)}`,
-      title: line === undefined ? file : `${file}:${line}`,
+      title: `${file}${line === undefined ? '' : `:${line}`}${row === undefined ? '' : ` row ${row}`}`,
     },
     shortPreview(example.preview),
     element(
