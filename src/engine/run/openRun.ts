@@ -73,10 +73,13 @@ export async function openRun(path: string, files: Files): Promise<OpenRun> {
 export async function openConfig(config: RunConfig, path: string, files: Files): Promise<OpenRun> {
   if (!config.stages) return openStage(config, path, files, { from: 0 });
   const stages: Stage[] = [];
+  // Names of classes have one order for all stages: that of the first.
+  const named = () => config.classes ?? stages[0]?.run.classes ?? [];
+  const withClasses = (own: RunConfig) => (named().length > 0 ? { ...own, classes: named() } : own);
   for (const { config: own, span, ...part } of await stageParts(config, config.stages, files.dirname(path), files)) {
-    stages.push({ ...part, run: await openStage(own, path, files, span) });
+    stages.push({ ...part, run: await openStage(withClasses(own), path, files, span) });
   }
-  const whole = await openStage(ofLastStage(config, config.stages), path, files, { from: 0 });
+  const whole = await openStage(withClasses(ofLastStage(config, config.stages)), path, files, { from: 0 });
   const segments = stages.flatMap(({ run, firstCheckpoint }) =>
     run.segments.map((segment) => ({
       ...segment,

@@ -29,6 +29,11 @@ export interface StagePart {
   readonly firstCheckpoint: number;
 }
 
+/** The splits that training was on, in its order, each once. */
+export function trainedSplits({ stages }: RunConfig): readonly string[] {
+  return stages ? [...new Set(stages.map(splitOf))] : ['train'];
+}
+
 /** Cuts a configuration with stages into one for each of them. */
 export async function stageParts(
   config: RunConfig,

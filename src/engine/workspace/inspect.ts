@@ -10,6 +10,7 @@ import { lossOf } from '../config/lossConfig';
 import { findCheckpoints } from '../run/checkpointFiles';
 import { describeRun, openRun, readConfig } from '../run/openRun';
 import { splitOpener } from '../run/splits';
+import { trainedSplits } from '../run/stages';
 import { describeCheckpoints } from '../run/trajectory';
 import { type Discovery, discover } from './discover';
 import { propose } from './propose';
@@ -45,7 +46,8 @@ export async function findUse(
       if (!datasetFiles(own, home, files).includes(file)) continue;
       const open = async () => {
         const opener = splitOpener(parsed, home, files);
-        const train = split === 'train' ? undefined : await opener('train', parsed.classes);
+        const [trained] = trainedSplits(parsed) as [string, ...string[]];
+        const train = split === trained ? undefined : await opener(trained, parsed.classes);
         return opener(split, parsed.classes ?? train?.classes);
       };
       const data = Object.values(parsed.data).flatMap((one) => datasetFiles(one, home, files));

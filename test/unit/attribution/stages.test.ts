@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createEngine } from '../../../src/engine/engine';
 import { describeRun } from '../../../src/engine/run/openRun';
@@ -55,6 +57,23 @@ describe.for(runs)('%s', (name) => {
     expect(together).toBe(96);
     const described = describeRun(run.loaded.run);
     expect(described.splits.map((split) => split.name)).toEqual(['first', 'second', 'test']);
+  });
+
+  test('knows the files of every stage', async () => {
+    const engine = createEngine(await testHost());
+    for (const split of ['first', 'second', 'test']) {
+      const file = join(run.folder, `${split}.csv`);
+      const found = await engine.findUse({ folder: run.folder, file }, quietContext());
+      expect(found).toMatchObject({ split });
+    }
+    const { runs } = await engine.inspect({ folder: run.folder }, quietContext());
+    expect(runs[0]!.problems).toEqual([]);
+    const text = await readFile(run.loaded.run.path, 'utf8');
+    expect(await engine.validate({ config: run.loaded.run.path, text }, quietContext())).toEqual([]);
+    const wrong = text.replace('"train":"second"', '"train":"third"');
+    expect(await engine.validate({ config: run.loaded.run.path, text: wrong }, quietContext())).toMatchObject([
+      { severity: 'error', message: '"data" has no split "third".' },
+    ]);
   });
 
   test('refuses methods that know of no stages', async () => {
