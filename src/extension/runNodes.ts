@@ -42,7 +42,9 @@ function runNode(run: TrainingRun, { qualities, devices }: RunFindings, t: Trans
     description: [last && t('step {0}', count(last.step)), run.optimizer].filter(Boolean).join(' · '),
     tooltip: [
       run.folder,
-      t('{0} checkpoints, {1} segments, {2}', run.checkpoints.length, run.segments.length, run.optimizer),
+      run.segments.length === 1
+        ? t('{0} checkpoints, 1 segment, {1}', run.checkpoints.length, run.optimizer)
+        : t('{0} checkpoints, {1} segments, {2}', run.checkpoints.length, run.segments.length, run.optimizer),
       t('{0} classes, loss: {1}', run.classes.length, run.loss),
     ].join('\n'),
     icon: worst === 'error' ? 'error' : 'beaker',

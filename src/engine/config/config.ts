@@ -87,7 +87,7 @@ export interface RunConfig {
   readonly stages?: readonly StageConfig[];
   /** Layers that scores cover beside Linear and convolution. */
   readonly sites?: readonly OptionalSites[];
-  /** How many segments of equal total learning rate, of every stage, or the steps at which each ends. Default 3. */
+  /** How many segments of equal total learning rate, of every stage, or the steps at which each ends. Default 1. */
   readonly segments?: number | readonly number[];
   /** Default: `exact` up to 20 classes, else `sampled`. */
   readonly fisher?: 'exact' | 'sampled' | 'empirical';

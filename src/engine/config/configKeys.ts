@@ -131,7 +131,7 @@ export const configKeys = {
     description:
       'How many segments of equal total learning rate training is cut into, or the steps at which each ends, rising.',
     example: 3,
-    default: 3,
+    default: 1,
   },
   fisher: {
     description:

@@ -21,7 +21,7 @@ import { checkSplit, isPerToken, openSplits } from './splits';
 import { ofLastStage, type Stage, type StageSpan, stageParts } from './stages';
 import { type ResolvedOptimizer, readTrajectory, type SecondMoments } from './trajectory';
 
-const defaultSegments = 3;
+const defaultSegments = 1;
 
 /** A run whose configuration, model, checkpoints and data have been read and fit together. */
 export interface OpenRun {

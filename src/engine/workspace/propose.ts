@@ -97,7 +97,7 @@ export function plannedConfig(
     ...(isTokens && !texts ? {} : { preprocess }),
     loss: plan.loss ?? (texts && dataset?.labels.every(Number.isNaN) ? 'next-token' : 'cross-entropy'),
     optimizer: plan.optimizer.config,
-    segments: Math.max(1, Math.min(3, group.checkpoints.length)),
+    segments: 1,
     ...(plan.script !== undefined && plan.facts.retrain
       ? { retrain: { command: ['python', path(plan.script), ...plan.facts.retrain] } }
       : {}),

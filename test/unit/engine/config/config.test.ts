@@ -136,6 +136,6 @@ describe('media/whence.schema.json', () => {
       properties: Record<string, { examples: unknown[]; default?: unknown }>;
     };
     for (const [key, property] of Object.entries(properties)) expect(property.examples, key).toHaveLength(1);
-    expect(properties.segments?.default).toBe(3);
+    expect(properties.segments?.default).toBe(1);
   });
 });

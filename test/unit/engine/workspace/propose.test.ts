@@ -82,7 +82,7 @@ describe('the samples', () => {
       preprocess: { scale: 1 / 255, mean: 0.286, std: 0.353 },
       loss: 'cross-entropy',
       optimizer: { kind: 'sgd', momentum: 0.9 },
-      segments: 3,
+      segments: 1,
     });
     expect(config!.classes).toHaveLength(10);
     expect(config!.classes![9]).toBe('Ankle boot');
@@ -148,7 +148,7 @@ describe('a workspace', () => {
       checkpoints: 'checkpoints/step-*.safetensors',
       data: { train: { file: 'train.csv' }, validation: { format: 'jsonl', file: 'val.jsonl' } },
       optimizer: { kind: 'sgd', learningRate: 0.01 },
-      segments: 2,
+      segments: 1,
     });
     expect(proposal!.text).toContain('Guessed: which optimizer it was, the learning rate. Set what is true.');
   });
