@@ -13,6 +13,10 @@ export class CallSignal implements CancelSignal {
     this.listeners.add(listener);
   }
 
+  removeEventListener(_type: 'abort', listener: () => void): void {
+    this.listeners.delete(listener);
+  }
+
   abort(): void {
     if (this.aborted) return;
     this.aborted = true;

@@ -4,6 +4,7 @@ import { WhenceError } from './errors';
 export interface CancelSignal {
   readonly aborted: boolean;
   addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
 }
 
 export function cancelled(cause?: unknown): WhenceError {

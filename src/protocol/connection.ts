@@ -88,8 +88,9 @@ export function connect<Remote, Local = Record<string, never>>(
     if (gone) throw gone;
     throwIfCancelled(options.signal);
     const cancellation = new CancellationTokenSource();
-    options.signal?.addEventListener('abort', () => cancellation.cancel());
-    const { onProgress } = options;
+    const { signal, onProgress } = options;
+    const onAbort = () => cancellation.cancel();
+    signal?.addEventListener('abort', onAbort);
     const token = onProgress && ++progressTokens;
     const listening = token && rpc.onProgress(progressType, token, (progress) => onProgress(progress));
     const params: CallParams = token ? { request, progress: token } : { request };
@@ -99,6 +100,8 @@ export function connect<Remote, Local = Record<string, never>>(
       throw gone ?? fromWire(error);
     } finally {
       if (listening) listening.dispose();
+      // A signal can outlive many calls.
+      signal?.removeEventListener('abort', onAbort);
       cancellation.dispose();
     }
   }

@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from 'node:child_process';
+import { getEventListeners } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -84,6 +85,13 @@ describe('with a real child process', () => {
     expect((await failure(echo.remote.count({ to: 1, milliseconds: 1 }, { signal: cancel.signal }))).code).toBe(
       'cancelled',
     );
+  });
+
+  it('leaves nothing behind on a signal that outlives its calls', async () => {
+    start();
+    const { signal } = new AbortController();
+    for (let call = 0; call < 3; call++) await echo.remote.count({ to: 1, milliseconds: 1 }, { signal });
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 
   it('brings errors back with code and details', async () => {

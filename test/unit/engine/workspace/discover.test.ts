@@ -175,7 +175,7 @@ describe('discover', () => {
   });
 
   test('stops when it is cancelled', async () => {
-    const signal = { aborted: true, addEventListener: () => undefined };
+    const signal = { aborted: true, addEventListener: () => undefined, removeEventListener: () => undefined };
     await expect(discover(folder, files, signal)).rejects.toMatchObject({ code: 'cancelled' });
   });
 });
