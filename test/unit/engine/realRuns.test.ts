@@ -93,7 +93,7 @@ describe.each(names)('the run of %s', (name) => {
       top: 3,
     } as const;
     const influence = await engine.attribute(request, quietContext());
-    expect(influence.segments).toHaveLength(3);
+    expect(influence.segments).toHaveLength(1);
     expect(influence.towards.length + influence.away.length).toBeGreaterThan(3);
     for (const { score } of [...influence.towards, ...influence.away]) expect(Number.isFinite(score)).toBe(true);
   });
