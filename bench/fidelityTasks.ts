@@ -34,6 +34,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'fashion-mnist',
     subsets: 100,
     repeats: 6,
+    methods: ['trak'],
     measurement: 'margin',
     published: { SOURCE: '.46', 'influence functions': '.30' },
   },
@@ -44,6 +45,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'fashion-mnist',
     subsets: 100,
     repeats: 6,
+    methods: ['trak'],
     measurement: 'margin',
   },
   {
@@ -54,6 +56,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'fashion-mnist',
     subsets: 60,
     repeats: 4,
+    methods: ['trak'],
     measurement: 'margin',
     reference: true,
   },
@@ -64,6 +67,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'fashion-mnist',
     subsets: 60,
     repeats: 4,
+    methods: ['trak'],
     measurement: 'margin',
     reference: true,
   },
@@ -74,6 +78,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'none',
     subsets: 100,
     repeats: 10,
+    methods: ['trak'],
     measurement: 'loss',
     reference: true,
   },
@@ -85,6 +90,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'texts',
     subsets: 60,
     repeats: 2,
+    methods: ['trak'],
     measurement: 'loss',
     reference: true,
   },
@@ -95,6 +101,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'texts',
     subsets: 60,
     repeats: 2,
+    methods: ['trak'],
     measurement: 'loss',
     reference: true,
   },
@@ -105,6 +112,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'texts',
     subsets: 60,
     repeats: 2,
+    methods: ['trak'],
     measurement: 'loss',
   },
   {
@@ -115,7 +123,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 4,
     measurement: 'margin',
-    methods: ['source-elementwise'],
+    methods: ['trak', 'source-elementwise'],
   },
   {
     name: 'adamw-state',
@@ -125,7 +133,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     subsets: 60,
     repeats: 4,
     measurement: 'margin',
-    methods: ['source-elementwise'],
+    methods: ['trak', 'source-elementwise'],
     shares: 'adamw',
     config: { checkpoints: 'states/step-*.pt' },
   },
@@ -136,6 +144,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
     source: 'fashion-mnist',
     subsets: 60,
     repeats: 4,
+    methods: ['trak'],
     measurement: 'margin',
     shares: 'adamw',
     config: { optimizer: { kind: 'sgd', weightDecay: 0.01 } },
@@ -151,6 +160,6 @@ export const fidelityTasks: readonly FidelityTask[] = [
   },
 ];
 
-/** Methods of every task, and how many segments SOURCE is cut into. */
-export const everyMethod = ['source', 'influence-functions', 'trak', 'tracin', 'gradient-dot'];
+/** Methods of every task (TRAK knows no stages), and how many segments SOURCE is cut into. */
+export const everyMethod = ['source', 'influence-functions', 'tracin', 'gradient-dot'];
 export const segmentCounts = [1, 2, 3, 6];
