@@ -4,9 +4,9 @@ import { comparedRows } from './fidelityAgreement';
 import type { FidelityResults, TaskResult } from './fidelityResults';
 import { type FidelityTask, fidelityTasks } from './fidelityTasks';
 
-const path = 'docs/fidelity.md';
+const paths = ['docs/fidelity.md', 'README.md'];
 
-/** Writes every table of the document that stands between `<!-- table: NAME -->` and `<!-- end -->` from the results. */
+/** Writes every table of the documents that stands between `<!-- table: NAME -->` and `<!-- end -->` from the results. */
 export async function writeTables(results: FidelityResults): Promise<void> {
   const done = fidelityTasks.filter(({ name }) => results[name]);
   const of = (task: FidelityTask) => results[task.name]!;
@@ -16,7 +16,12 @@ export async function writeTables(results: FidelityResults): Promise<void> {
     scores: scores(done, of),
     differences: differences(done, of),
     segments: segments(done, of),
+    head: head(done, of),
   };
+  for (const path of paths) await writeInto(path, tables);
+}
+
+async function writeInto(path: string, tables: Readonly<Record<string, string>>): Promise<void> {
   const text = await readFile(path, 'utf8');
   const written = text.replace(
     /(<!-- table: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
@@ -56,55 +61,64 @@ function agreement(tasks: readonly FidelityTask[], of: ResultOf): string {
   return markdown(['', ...columns.map(({ title }) => title)], rows);
 }
 
-/** Methods down, tasks across. */
+/** Methods that tables show, of all that were evaluated. */
+const shownMethods = /^(SOURCE, [13] segments?|SOURCE, the paper's form for Adam, 1 segment|(?!SOURCE).*)$/;
+
 function scores(tasks: readonly FidelityTask[], of: ResultOf): string {
-  const names = [...new Set(tasks.flatMap((task) => of(task).methods.map(({ name }) => name)))];
-  const rows = names.map((name) => [
-    name,
-    ...tasks.map((task) => interval(of(task).methods.find((row) => row.name === name)?.overQueries)),
+  const names = namesOf(tasks, of).filter((name) => shownMethods.test(name));
+  const rows = tasks.map((task) => [
+    task.title,
+    ...names.map((name) => interval(of(task).methods.find((row) => row.name === name)?.overQueries)),
+    Object.entries(task.published ?? {})
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', '),
   ]);
-  const published = tasks.some((task) => task.published)
-    ? [
-        [
-          'in papers',
-          ...tasks.map(({ published: all = {} }) =>
-            Object.entries(all)
-              .map(([name, value]) => `${name} ${value}`)
-              .join(', '),
-          ),
-        ],
-      ]
-    : [];
-  return markdown(['LDS', ...tasks.map(({ title }) => title)], [...rows, ...published]);
+  return markdown(['LDS', ...names, 'in papers'], rows);
 }
 
-/** By how much SOURCE, of one and of three segments, is ahead; bold where the interval excludes 0. In brackets over queries and subsets. */
+/** The README's: no intervals, but that of SOURCE's lead over influence functions. */
+function head(tasks: readonly FidelityTask[], of: ResultOf): string {
+  const names = namesOf(tasks, of).filter((name) => /^(SOURCE, 1 segment|(?!SOURCE).*)$/.test(name));
+  const lead = 'SOURCE, 1 segment, less EK-FAC influence functions';
+  const rows = tasks.map((task) => {
+    const found = names.map((name) => of(task).methods.find((row) => row.name === name)?.overQueries.mean);
+    const ahead = of(task).differences.find(({ name }) => name === lead)?.overQueries;
+    return [task.title, ...found.map((mean) => (mean === undefined ? '' : number(mean))), interval(ahead, true)];
+  });
+  return markdown(['LDS', ...names, 'SOURCE less influence functions'], rows);
+}
+
+function namesOf(tasks: readonly FidelityTask[], of: ResultOf): readonly string[] {
+  return [...new Set(tasks.flatMap((task) => of(task).methods.map(({ name }) => name)))];
+}
+
+/** By how much SOURCE is ahead; bold where the interval excludes 0. Over queries, and over queries and subsets. */
 function differences(tasks: readonly FidelityTask[], of: ResultOf): string {
-  const names = tasks.flatMap((task) => of(task).differences.map(({ name }) => name));
-  const shown = [...new Set(names)].filter((name) => /^SOURCE, [13] seg.*less (?!SOURCE, \d)/.test(name));
+  const all = tasks.flatMap((task) => of(task).differences.map(({ name }) => name));
+  const names = [...new Set(all)].filter((name) => /^SOURCE, [13] segments?, less (EK-FAC|TRAK|gradient)/.test(name));
   const cell = (task: FidelityTask, name: string) => {
     const found = of(task).differences.find((row) => row.name === name);
     return found ? `${interval(found.overQueries, true)} (${bounds(found.overBoth)})` : '';
   };
-  const rows = shown.map((name) => [name, ...tasks.map((task) => cell(task, name))]);
-  return markdown(['LDS ahead', ...tasks.map(({ title }) => title)], rows);
+  const rows = tasks.map((task) => [task.title, ...names.map((name) => cell(task, name))]);
+  return markdown(['LDS ahead', ...names], rows);
 }
 
 /** SOURCE by its number of segments: how far each is behind the best number of the same task, and the mean over tasks. */
 function segments(tasks: readonly FidelityTask[], of: ResultOf): string {
-  const counts = [...new Set(tasks.flatMap((task) => sources(of(task)).map(({ name }) => name)))];
+  const names = [...new Set(tasks.flatMap((task) => sources(of(task)).map(({ name }) => name)))];
   const behind = (task: FidelityTask, name: string) => {
     const all = sources(of(task));
     const own = all.find((row) => row.name === name);
     return own && own.overQueries.mean - Math.max(...all.map(({ overQueries }) => overQueries.mean));
   };
-  const rows = counts.map((name) => {
-    const values = tasks.map((task) => behind(task, name));
-    const known = values.filter((value) => value !== undefined);
-    const mean = known.reduce((sum, value) => sum + value, 0) / known.length;
-    return [name, ...values.map((value) => (value === undefined ? '' : number(value))), number(mean)];
+  const shown = (value: number | undefined) => (value === undefined ? '' : number(value));
+  const means = names.map((name) => {
+    const known = tasks.map((task) => behind(task, name)).filter((value) => value !== undefined);
+    return number(known.reduce((sum, value) => sum + value, 0) / known.length);
   });
-  return markdown(['behind the best', ...tasks.map(({ title }) => title), 'mean'], rows);
+  const rows = tasks.map((task) => [task.title, ...names.map((name) => shown(behind(task, name)))]);
+  return markdown(['behind the best', ...names], [...rows, ['**mean**', ...means]]);
 }
 
 function sources({ methods }: TaskResult) {

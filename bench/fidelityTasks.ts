@@ -127,7 +127,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
   },
   {
     name: 'adamw-state',
-    title: 'the same, with state',
+    title: 'MLP, AdamW, with state',
     task: 'adamw',
     source: 'fashion-mnist',
     subsets: 60,
@@ -139,7 +139,7 @@ export const fidelityTasks: readonly FidelityTask[] = [
   },
   {
     name: 'adamw-as-sgd',
-    title: "the same, in SGD's form",
+    title: "MLP, AdamW, in SGD's form",
     task: 'adamw',
     source: 'fashion-mnist',
     subsets: 60,
