@@ -9,8 +9,8 @@ import { floats, runWith } from '../network/feeds';
 import type { Network } from '../network/network';
 import type { OpenRun } from '../run/openRun';
 import type { Store } from '../store';
-import type { Task } from '../task';
-import { cutSites, partOf, type SitePart } from './siteParts';
+import { CheckpointSums } from './checkpointSums';
+import type { SitePart } from './siteParts';
 import type { StageKeys } from './stageKeys';
 
 /** One site's per-example training gradients g_i at one checkpoint: marginals of `E[g_i²]` and of `ḡ²`. */
@@ -20,52 +20,18 @@ export interface GradientMoments {
 }
 
 /** What Adam averages, from the gradients of the training set at each checkpoint: for runs that kept no second moments. */
-export class MomentStage {
+export class MomentStage extends CheckpointSums<GradientMoments> {
   constructor(
-    private readonly run: OpenRun,
-    private readonly network: Network,
-    private readonly train: ModelExamples,
+    run: OpenRun,
+    network: Network,
+    train: ModelExamples,
     private readonly store: Store,
     private readonly keys: StageKeys,
-  ) {}
-
-  /** Batches that completing these sites at one checkpoint takes. */
-  steps(sites: readonly number[]): number {
-    return this.parts(sites).length * this.passes;
+  ) {
+    super(run, network, train, 'gradients', 'Second moments', eigenvalueBytes);
   }
 
-  /** Makes sure that the moments of these sites are stored for every checkpoint. */
-  async complete(checkpoints: readonly number[], sites: readonly number[], task: Task): Promise<void> {
-    for (const part of this.parts(sites)) {
-      for (const checkpoint of checkpoints) {
-        const missing: number[] = [];
-        for (const site of part.indices) if (!(await this.stored(checkpoint, site))) missing.push(site);
-        const message = `Second moments of step ${this.run.checkpoints[checkpoint]!.step}`;
-        task.step('gradients', message, missing.length > 0 ? 0 : this.passes);
-        if (missing.length > 0) await this.sum(checkpoint, missing, message, task);
-      }
-      await this.network.close(sessionName(part));
-    }
-  }
-
-  /** One site's moments; made again where what was stored has been damaged since. */
-  async read(checkpoint: number, site: number, task: Task): Promise<GradientMoments> {
-    const stored = await this.stored(checkpoint, site);
-    if (stored) return stored;
-    await this.complete([checkpoint], [site], task);
-    return (await this.stored(checkpoint, site))!;
-  }
-
-  private get passes(): number {
-    return Math.ceil(this.train.length / this.network.training.batch);
-  }
-
-  private parts(sites: readonly number[]): SitePart[] {
-    const { training, memory } = this.network;
-    return cutSites(training, sites, [{ bytes: memory.curvature, of: eigenvalueBytes }]);
-  }
-
-  private async stored(checkpoint: number, site: number): Promise<GradientMoments | undefined> {
+  protected async stored(checkpoint: number, site: number): Promise<GradientMoments | undefined> {
     const values = await this.store.get(await this.keys.moments(checkpoint, site));
     if (!values) return undefined;
     const marginals = (of: string): Marginals => ({
@@ -75,10 +41,9 @@ export class MomentStage {
     return { squares: marginals('squares'), mean: marginals('mean') };
   }
 
-  private async sum(checkpoint: number, sites: readonly number[], message: string, task: Task): Promise<void> {
-    const part = partOf(this.network.training, sites);
-    const { subject } = part;
-    const session = await this.network.session(sessionName(part), subject, momentGraph);
+  protected async sum(checkpoint: number, part: SitePart, step: () => void): Promise<void> {
+    const { subject, indices } = part;
+    const session = await this.network.session(this.sessionName(part), subject, momentGraph);
     const weights = await this.network.weights(checkpoint);
     const sums = subject.sites.map(({ inputs, outputs }) => ({
       gradient: new Float64Array(outputs * inputs),
@@ -92,7 +57,7 @@ export class MomentStage {
         accumulate(rows, floats(outputs, outputNames.squaredRows(site)));
         accumulate(columns, floats(outputs, outputNames.squaredColumns(site)));
       });
-      task.step('gradients', message);
+      step();
     }
     for (const [index, { gradient, rows, columns }] of sums.entries()) {
       const count = this.train.length;
@@ -102,7 +67,7 @@ export class MomentStage {
         columns: columns.map((sum) => sum / (count * rows.length)),
       };
       const mean = squaredMarginals(gradient, rows.length, columns.length, count);
-      await this.store.put(await this.keys.moments(checkpoint, sites[index]!), tensorsOf({ squares, mean }));
+      await this.store.put(await this.keys.moments(checkpoint, indices[index]!), tensorsOf({ squares, mean }));
     }
   }
 }
@@ -128,8 +93,4 @@ function tensorsOf(moments: GradientMoments): Map<string, Tensor> {
       [`columns of ${of}`, vector(moments[of].columns)],
     ]),
   );
-}
-
-function sessionName({ name }: SitePart): string {
-  return `moments of ${name}`;
 }

@@ -62,11 +62,11 @@ export class SavedMoments {
     );
     if (covered.length === 0) return new Map();
     const { name, subject } = partOf(training, covered);
-    const session = await this.network.session(`second moments of ${name}`, subject, marginalGraph);
+    const session = await this.network.session(`saved moments of ${name}`, subject, marginalGraph);
     // Where a layer's weight lies may take the shape of a batch to tell.
     const batch = await this.train.batch(range(0, Math.min(subject.batch, this.train.length)), subject.batch);
     const outputs = await runWith(session, { ...this.network.batchFeeds(subject, batch), ...values });
-    await this.network.close(`second moments of ${name}`);
+    await this.network.close(`saved moments of ${name}`);
     const correction = 1 - this.run.optimizer.betas[1] ** updates;
     const corrected = (output: string) => Float64Array.from(floats(outputs, output), (value) => value / correction);
     return new Map(
