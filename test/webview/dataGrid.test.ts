@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { base, cell, columnsOf, focused, press, unused, useDataView } from './dataView';
-import { classes, image } from './samples';
+import { classes, image, tableRow, text } from './samples';
 
 const open = useDataView();
 
@@ -29,6 +29,28 @@ describe('the grid', () => {
     await view.page.getByText('60,000 examples').waitFor();
     await cell(view, 7).click();
     await view.picture('data-dark');
+  });
+
+  it('keeps rows of a table and texts within their cells, and shows the current one whole', async () => {
+    const previews = [
+      tableRow(1),
+      tableRow(2),
+      text('Whoever finds this is kindly asked to bring it back. '.repeat(8)),
+    ];
+    const view = await open({ ...unused, total: previews.length, labels: [0, 1, 0], images: previews });
+    for (const index of previews.keys()) {
+      await cell(view, index).click();
+      const outer = (await cell(view, index).boundingBox())!;
+      const inner = (await cell(view, index).locator('.excerpt').boundingBox())!;
+      expect(inner.x).toBeGreaterThanOrEqual(outer.x);
+      expect(inner.x + inner.width).toBeLessThanOrEqual(outer.x + outer.width);
+      expect(inner.y).toBeGreaterThanOrEqual(outer.y);
+      const caption = (await cell(view, index).locator('.caption').boundingBox())!;
+      expect(inner.y + inner.height).toBeLessThanOrEqual(caption.y + 1);
+      const shown = await cell(view, index).locator('.excerpt').textContent();
+      expect(await view.page.locator('.current .excerpt').textContent()).toBe(shown);
+    }
+    await view.picture('data-rows-dark');
   });
 
   it('tells VS Code which example a context menu is for', async () => {

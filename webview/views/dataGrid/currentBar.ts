@@ -1,6 +1,7 @@
 import type { DataFile } from '../../../src/protocol/viewApi';
 import { element, fill } from '../../element';
 import { percent, significant } from '../../numbers';
+import { shortPreview } from '../../preview';
 import { button } from '../../ui';
 import { verdict } from '../../verdict';
 import { hasLabel, isWrong, labelName } from '../../vocabulary';
@@ -11,7 +12,7 @@ export interface CurrentBar {
   show(example: DataExample | undefined): void;
 }
 
-/** The current example in full words, for names too long for a cell, and the way to its attribution for the mouse. */
+/** The current example in full words, for what is too long for a cell, and the way to its attribution for the mouse. */
 export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
   const facts = element('p', { class: 'facts' });
   const node = element(
@@ -26,7 +27,7 @@ export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
     show(example) {
       node.hidden = example === undefined;
       if (!example) return;
-      const { id, label, prediction } = example;
+      const { id, label, prediction, preview } = example;
       fill(
         facts,
         element('strong', {}, `#${id.index}`),
@@ -40,6 +41,7 @@ export function currentBar(file: DataFile, attribute: () => void): CurrentBar {
               : `loss ${significant(prediction.loss, 3)} a token`,
           ),
         prediction && hasLabel(label) && verdict(isWrong(label, prediction)),
+        preview.kind !== 'image' && shortPreview(preview),
       );
     },
   };
